@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The one place for compile flags. -ffp-contract=off is part of every algorithm here: g++ otherwise fuses multiply and
+# add, intrinsics included, in every -std mode, and error-free transformations stop being error-free.
+add_compile_options(-ffp-contract=off -fno-fast-math -fvisibility=hidden)
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wundef -Wvla)
+if(ASSAY_WERROR)
+  add_compile_options(-Werror)
+endif()
