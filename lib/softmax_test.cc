@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The contract of assay.h that can be stated without an oracle: special values, refusals, environment, in place.
+
+#include "assay/softmax.hpp"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cfenv>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <vector>
+
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
+#include "rows.h"
+
+namespace assay {
+namespace {
+
+constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+constexpr std::uint32_t kCanonicalNaN = 0x7FC00000;
+
+std::vector<float> Probs(const std::vector<float>& logits, double temperature = 1.0,
+                         const std::vector<std::uint8_t>& mask = {}, EmptyRow empty_row = EmptyRow::kAuto) {
+  std::vector<float> probs(logits.size(), -7.0f);
+  SoftmaxOptions options;
+  options.temperature = temperature;
+  options.empty_row = empty_row;
+  if (!mask.empty()) options.mask = std::span<const std::uint8_t>(mask);
+  EXPECT_EQ(Softmax(std::span<const float>(logits), std::span<float>(probs), options), Status::kOk);
+  return probs;
+}
+
+void ExpectBits(const std::vector<float>& got, const std::vector<float>& want) {
+  ASSERT_EQ(got.size(), want.size());
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    EXPECT_EQ(std::bit_cast<std::uint32_t>(got[i]), std::bit_cast<std::uint32_t>(want[i]))
+        << "entry " << i << ": got " << got[i] << ", want " << want[i];
+  }
+}
+
+void ExpectAllNaN(const std::vector<float>& got) { ExpectBits(got, std::vector<float>(got.size(), kNaN)); }
+
+std::vector<float> Normals(std::size_t n, float sigma, unsigned seed) {
+  std::mt19937_64 random(seed);
+  std::normal_distribution<float> normal(0, sigma);
+  std::vector<float> x(n);
+  for (float& v : x) v = normal(random);
+  return x;
+}
+
+TEST(SoftmaxTest, GivesTheSharesOfSmallRows) {
+  // Digits: 1/(1+e^-1) = 0.731058578630004879..., its rest 0.268941421369995120...
+  ExpectBits(Probs({1, 0}), {0.73105857863000488f, 0.26894142136999512f});
+  ExpectBits(Probs({5, 5, 5, 5}), {0.25f, 0.25f, 0.25f, 0.25f});
+  ExpectBits(Probs({1000, 0}), {1.0f, 0.0f});
+}
+
+TEST(SoftmaxTest, KeepsSubnormalShares) {
+  // e^-100 = 3.7200759760208359630e-44, between two subnormals.
+  ExpectBits(Probs({0, -100}), {1.0f, 3.7200759760208359630e-44f});
+  ExpectBits(Probs({0, -104.5f}), {1.0f, 0.0f});
+}
+
+TEST(SoftmaxTest, MakesTheRowNaNForAVisibleNaNOrInfinity) {
+  ExpectAllNaN(Probs({1, kNaN, 2}));
+  ExpectAllNaN(Probs({1, -kNaN, 2}));
+  ExpectAllNaN(Probs({1, kInf, 2}));
+  ExpectAllNaN(Probs({1, kInf, kInf}, 0.0));
+  ExpectAllNaN(Probs({1, kNaN, kInf}, std::numeric_limits<double>::infinity()));
+  EXPECT_EQ(std::bit_cast<std::uint32_t>(Probs({kNaN})[0]), kCanonicalNaN);
+}
+
+TEST(SoftmaxTest, GivesMaskedAndMinusInfinityExactlyPlusZero) {
+  ExpectBits(Probs({3, kNaN, 3, -kInf}, 1.0, {1, 0, 2, 1}), {0.5f, 0.0f, 0.5f, 0.0f});
+  ExpectBits(Probs({-kInf, -3e38f}), {0.0f, 1.0f});
+}
+
+TEST(SoftmaxTest, FollowsEmptyRow) {
+  const std::vector<float> hidden = {-kInf, -kInf};
+  ExpectAllNaN(Probs(hidden));
+  ExpectBits(Probs(hidden, 1.0, {}, EmptyRow::kZero), {0, 0});
+  ExpectBits(Probs({1, 2}, 1.0, {0, 0}), {0, 0});
+  ExpectAllNaN(Probs({1, 2}, 1.0, {0, 0}, EmptyRow::kNaN));
+}
+
+TEST(SoftmaxTest, TakesTheLimitsOfTemperature) {
+  const double inf = std::numeric_limits<double>::infinity();
+  ExpectBits(Probs({1, 3, 3, -kInf}, 0.0), {0, 0.5f, 0.5f, 0});
+  ExpectBits(Probs({1, 3, 3, -kInf}, -0.0), {0, 0.5f, 0.5f, 0});
+  ExpectBits(Probs({1, 3, 3, -kInf}, 5e-324), {0, 0.5f, 0.5f, 0});
+  ExpectBits(Probs({1, -3e38f, 3e38f, -kInf}, inf), {1.0f / 3, 1.0f / 3, 1.0f / 3, 0});
+  ExpectBits(Probs({1, -3e38f, 3e38f, -kInf}, 1e300), {1.0f / 3, 1.0f / 3, 1.0f / 3, 0});
+  ExpectBits(Probs({-0.0f, 0.0f}, 0.0), {0.5f, 0.5f});
+}
+
+TEST(SoftmaxTest, RoundsTheSameWhicheverStepOfTheLadderDecides) {
+  for (const double temperature : {1.0, 0.1, 0.7, 3.0, 1e-30, 1e30}) {
+    for (const std::size_t n : {1, 2, 3, 7, 8, 9, 31, 33, 255, 1000, 6144, 6145, 20000}) {
+      for (const float sigma : {1.0f, 10.0f, 60.0f}) {
+        const std::vector<float> x = Normals(n, sigma, 17);
+        std::vector<float> fast(n), accurate(n);
+        internal::SoftmaxRows rows{x.data(), fast.data(), nullptr, 1, n, n, n, n, temperature, 0, false, false};
+        internal::ChosenKernels().softmax(rows);
+        rows.probs = accurate.data();
+        rows.always_accurate = true;
+        internal::ChosenKernels().softmax(rows);
+        ASSERT_EQ(std::memcmp(fast.data(), accurate.data(), n * sizeof(float)), 0) << n << " " << temperature;
+      }
+    }
+  }
+}
+
+TEST(SoftmaxTest, GivesTheSameBitsInPlaceAndWithStrides) {
+  constexpr std::size_t kRows = 5;
+  for (const std::size_t cols : {1, 2, 15, 16, 17, 300, 7000}) {
+    for (const bool accurate : {false, true}) {
+      const std::vector<float> x = Normals(kRows * cols, 5, 23);
+      std::vector<float> want(kRows * cols);
+      internal::SoftmaxRows rows{x.data(), want.data(), nullptr, kRows, cols,  cols,
+                                 cols,     cols,        0.7,     0,     false, accurate};
+      internal::ChosenKernels().softmax(rows);
+      const std::size_t stride = cols + 3;
+      std::vector<float> padded(kRows * stride, 42.0f);
+      for (std::size_t r = 0; r < kRows; ++r) std::copy_n(&x[r * cols], cols, &padded[r * stride]);
+      internal::SoftmaxRows in_place{padded.data(), padded.data(), nullptr, kRows, cols, stride,
+                                     stride,        stride,        0.7,     0,     true, accurate};
+      internal::ChosenKernels().softmax(in_place);
+      for (std::size_t r = 0; r < kRows; ++r) {
+        ASSERT_EQ(std::memcmp(&padded[r * stride], &want[r * cols], cols * sizeof(float)), 0) << cols;
+        for (std::size_t j = cols; j < stride; ++j) ASSERT_EQ(padded[r * stride + j], 42.0f);
+      }
+    }
+  }
+}
+
+TEST(SoftmaxTest, RepeatsARowWithStrideZero) {
+  const std::vector<float> x = {1, 2};
+  std::vector<float> probs(6);
+  ASSERT_EQ(Softmax(MatrixView<const float>(x.data(), 3, 2, 0), MatrixView<float>(probs.data(), 3, 2)), Status::kOk);
+  ExpectBits({probs[4], probs[5]}, {probs[0], probs[1]});
+}
+
+assay_softmax_args Args(const float* logits, float* probs, std::size_t rows, std::size_t cols) {
+  assay_softmax_args args{};
+  args.struct_size = sizeof(args);
+  args.logits = logits;
+  args.probs = probs;
+  args.rows = rows;
+  args.cols = cols;
+  args.logits_row_stride = args.probs_row_stride = args.mask_row_stride = cols;
+  args.temperature = 1.0;
+  return args;
+}
+
+TEST(SoftmaxTest, RefusesBadArgumentsAndWritesNothing) {
+  std::vector<float> buffer(64, 3.0f);
+  const std::vector<float> before = buffer;
+  const assay_softmax_args good = Args(buffer.data(), buffer.data() + 32, 2, 8);
+  const auto refused = [&](auto change) {
+    assay_softmax_args args = good;
+    change(args);
+    const assay_status status = assay_softmax(&args);
+    EXPECT_EQ(buffer, before);
+    return status;
+  };
+  EXPECT_EQ(assay_softmax(nullptr), ASSAY_NULL_POINTER);
+  EXPECT_EQ(refused([](auto& a) { a.struct_size = 8; }), ASSAY_BAD_STRUCT);
+  EXPECT_EQ(refused([](auto& a) { a.dtype = 9; }), ASSAY_BAD_ENUM);
+  EXPECT_EQ(refused([](auto& a) { a.empty_row = 3; }), ASSAY_BAD_ENUM);
+  EXPECT_EQ(refused([](auto& a) { a.empty_row = -1; }), ASSAY_BAD_ENUM);
+  EXPECT_EQ(refused([](auto& a) { a.temperature = -1e-300; }), ASSAY_BAD_TEMPERATURE);
+  EXPECT_EQ(refused([](auto& a) { a.temperature = std::nan(""); }), ASSAY_BAD_TEMPERATURE);
+  EXPECT_EQ(refused([](auto& a) { a.probs_row_stride = 7; }), ASSAY_BAD_SHAPE);
+  EXPECT_EQ(refused([](auto& a) { a.rows = SIZE_MAX; }), ASSAY_BAD_SHAPE);
+  EXPECT_EQ(refused([](auto& a) { a.cols = SIZE_MAX / 4; }), ASSAY_BAD_SHAPE);
+  EXPECT_EQ(refused([](auto& a) { a.logits_row_stride = SIZE_MAX / 4 - 1; }), ASSAY_BAD_SHAPE);
+  EXPECT_EQ(refused([](auto& a) { a.logits = nullptr; }), ASSAY_NULL_POINTER);
+  EXPECT_EQ(refused([](auto& a) { a.probs = nullptr; }), ASSAY_NULL_POINTER);
+  EXPECT_EQ(refused([&](auto& a) { a.probs = buffer.data() + 15; }), ASSAY_OVERLAP);
+  EXPECT_EQ(refused([&](auto& a) { a.logits = buffer.data() + 47; }), ASSAY_OVERLAP);
+  EXPECT_EQ(refused([&](auto& a) {
+              a.logits = a.probs;
+              a.logits_row_stride = 9;
+            }),
+            ASSAY_OVERLAP);
+  EXPECT_EQ(refused([&](auto& a) { a.mask = reinterpret_cast<const std::uint8_t*>(buffer.data() + 47); }),
+            ASSAY_OVERLAP);
+}
+
+TEST(SoftmaxTest, AcceptsEmptyShapesWithoutPointers) {
+  assay_softmax_args args = Args(nullptr, nullptr, 0, 8);
+  EXPECT_EQ(assay_softmax(&args), ASSAY_OK);
+  args = Args(nullptr, nullptr, 8, 0);
+  EXPECT_EQ(assay_softmax(&args), ASSAY_OK);
+}
+
+TEST(SoftmaxTest, RefusesViewsOfDifferentShapes) {
+  std::vector<float> x(6), y(6);
+  EXPECT_EQ(Softmax(std::span<const float>(x), std::span<float>(y).first(5)), Status::kBadShape);
+  const std::vector<std::uint8_t> mask(5, 1);
+  SoftmaxOptions options;
+  options.mask = std::span<const std::uint8_t>(mask);
+  EXPECT_EQ(Softmax(std::span<const float>(x), std::span<float>(y), options), Status::kBadShape);
+}
+
+TEST(SoftmaxTest, NamesEveryStatus) {
+  EXPECT_STREQ(assay_status_name(ASSAY_OVERLAP), "ASSAY_OVERLAP");
+  EXPECT_STREQ(assay_status_name(ASSAY_OK), "ASSAY_OK");
+}
+
+#if defined(__x86_64__)
+TEST(SoftmaxTest, NeitherFeelsNorChangesTheCallersFloatingPointEnvironment) {
+  const std::vector<float> x = {0, -95, -100, 3, 0.3f};
+  const std::vector<float> want = Probs(x, 0.7);
+  for (const unsigned rounding : {0x0000u, 0x2000u, 0x4000u, 0x6000u}) {
+    for (const unsigned flush : {0x0000u, 0x8040u}) {
+      const unsigned caller = 0x1F80u | rounding | flush | 0x0001u;  // with one sticky flag up
+      const unsigned saved = _mm_getcsr();
+      _mm_setcsr(caller);
+      std::vector<float> got(x.size());
+      const assay_softmax_args args = [&] {
+        assay_softmax_args a = Args(x.data(), got.data(), 1, x.size());
+        a.temperature = 0.7;
+        return a;
+      }();
+      const assay_status status = assay_softmax(&args);
+      const unsigned after = _mm_getcsr();
+      _mm_setcsr(saved);
+      EXPECT_EQ(status, ASSAY_OK);
+      EXPECT_EQ(after, caller);
+      ExpectBits(got, want);
+    }
+  }
+}
+#endif
+
+}  // namespace
+}  // namespace assay
