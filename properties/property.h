@@ -20,7 +20,7 @@ namespace assay::properties {
 enum class Verdict { kHolds, kViolated, kUndecided, kNotApplicable };
 const char* VerdictName(Verdict verdict);
 
-// The element that decides a violation, where there is one.
+// The element that decides, where there is one.
 struct Witness {
   std::size_t row = 0;
   std::size_t col = 0;
@@ -34,7 +34,7 @@ struct Witness {
 struct Judgement {
   Verdict verdict = Verdict::kHolds;
   std::string reason;   // why violated, undecided or not applicable: one line for people
-  double severity = 0;  // error / bound; > 1 or +inf where violated. Orders witnesses.
+  double severity = 0;  // error / bound: above 1, maybe +inf, where violated. Orders witnesses.
   std::optional<Witness> witness;
 };
 
@@ -45,18 +45,23 @@ struct Context {
 
 struct Property {
   const char* name;   // "exact_shift"
-  const char* law;    // "Adding a representable constant to a whole row leaves its bits unchanged."
-  const char* finds;  // what kind of fault it is made to find
+  const char* law;    // "Adding a representable constant to a whole row leaves its probabilities unchanged."
+  const char* finds;  // the kind of fault it is made to find
   // The nearest case on which the law speaks: total, idempotent, and the identity where it already does.
   subjects::Case (*fit)(subjects::Case c);
+  // Judges a fitted case. May run the subject several times.
   Judgement (*check)(const subjects::Case& c, Context& context);
 };
 
 std::span<const Property> Catalogue();
+// nullptr where there is none of that name.
 const Property* FindProperty(std::string_view name);
 
-// Fits nothing, checks that the subject supports the case (else not applicable), judges, and has every violation that
-// the bulk oracle reports confirmed by the referee. The one road for all engines.
+// The case with what the subject does not support taken out of it (mask, temperature, strides ...), then fitted.
+subjects::Case Prepare(const Property& property, subjects::Case c, const subjects::SubjectInfo& info);
+
+// Judges a prepared case: not applicable where the subject does not support it; a violation found with the bulk
+// oracle is confirmed by the referee before it is one. The one road for all engines.
 Judgement Judge(const Property& property, const subjects::Case& c, Context& context);
 
 }  // namespace assay::properties

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "properties/engine/engine.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "properties/engine/generator.h"
+#include "subjects/random.h"
+
+namespace assay::properties {
+namespace {
+
+using subjects::Case;
+
+// FNV-1a, so that a property's cases follow its name and not its place in the catalogue.
+std::uint64_t HashOf(std::string_view text) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char ch : text) hash = (hash ^ static_cast<unsigned char>(ch)) * 0x100000001b3;
+  return hash;
+}
+
+rc::Shrinkable<Case> ShrinkableAt(const Property& property, const subjects::SubjectInfo& info, std::uint64_t seed,
+                                  std::uint64_t index) {
+  const rc::Random random(rc::Random::Key{seed, HashOf(property.name), index, 0});
+  return Cases(property, info)(random, /*size=*/100);
+}
+
+Case Named(Case c, const Property& property, std::uint64_t seed, std::uint64_t index) {
+  c.property = property.name;
+  c.origin = fmt::format("{}, seed {}, index {}", c.origin, seed, index);
+  return c;
+}
+
+Finding ShrinkTree(const Property& property, subjects::Subject& subject, const rc::Shrinkable<Case>& tree,
+                   const Judgement& first, const EngineOptions& options) {
+  Context context{subject, options.tier};
+  Finding finding{tree.value(), first, tree.value(), first};
+  std::size_t attempts = 0;
+  rc::shrinkable::findLocalMin(tree, [&](const Case& candidate) {
+    if (attempts >= options.shrink_attempts) return false;
+    ++attempts;
+    Judgement judgement = Judge(property, candidate, context);
+    if (judgement.verdict != Verdict::kViolated) return false;
+    if (judgement.severity > finding.worst_judgement.severity) {
+      finding.worst = candidate;
+      finding.worst_judgement = judgement;
+    }
+    finding.minimal = candidate;
+    finding.minimal_judgement = std::move(judgement);
+    return true;
+  });
+  return finding;
+}
+
+}  // namespace
+
+Case CaseAt(const Property& property, const subjects::SubjectInfo& info, std::uint64_t seed, std::uint64_t index) {
+  return Named(ShrinkableAt(property, info, seed, index).value(), property, seed, index);
+}
+
+PropertyResult RunProperty(const Property& property, subjects::Subject& subject, const EngineOptions& options) {
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                      std::chrono::duration<double>(options.seconds > 0 ? options.seconds : 1e9));
+  PropertyResult result;
+  Context context{subject, options.tier};
+  for (std::uint64_t i = 0; i < options.cases && Clock::now() < end; ++i) {
+    if (options.progress && i % 64 == 0) options.progress(i);
+    const rc::Shrinkable<Case> tree = ShrinkableAt(property, subject.info(), options.seed, i);
+    const Judgement judgement = Judge(property, tree.value(), context);
+    ++result.cases;
+    switch (judgement.verdict) {
+      case Verdict::kHolds:
+        ++result.holds;
+        break;
+      case Verdict::kUndecided:
+        if (result.undecided++ == 0) result.doubt = judgement.reason;
+        break;
+      case Verdict::kNotApplicable:
+        if (result.not_applicable++ == 0) result.skip_reason = judgement.reason;
+        break;
+      case Verdict::kViolated: {
+        ++result.violated;
+        if (result.findings.size() >= options.max_findings) break;
+        Finding finding = ShrinkTree(property, subject, tree, judgement, options);
+        bool known = false;
+        for (const Finding& other : result.findings) known |= subjects::SameBits(other.minimal, finding.minimal);
+        if (known) break;
+        finding.minimal = Named(std::move(finding.minimal), property, options.seed, i);
+        finding.worst = Named(std::move(finding.worst), property, options.seed, i);
+        result.findings.push_back(std::move(finding));
+        break;
+      }
+    }
+  }
+  return result;
+}
+
+Finding Shrink(const Property& property, subjects::Subject& subject, const Case& violating,
+               const EngineOptions& options) {
+  Context context{subject, options.tier};
+  const rc::Shrinkable<Case> tree = WithSteps(violating, property, subject.info());
+  return ShrinkTree(property, subject, tree, Judge(property, violating, context), options);
+}
+
+}  // namespace assay::properties

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "properties/judging.h"
+
+#include <fmt/format.h>
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "subjects/float_text.h"
+
+namespace assay::properties {
+
+using subjects::Case;
+
+Run RunCase(const Case& c, Context& context, const subjects::RunOptions& options) {
+  Run run{context.subject.Run(c, options), std::nullopt};
+  const subjects::RunResult& result = run.result;
+  if (result.outcome != subjects::Outcome::kReturned) {
+    run.failed = Violated(result.detail, std::numeric_limits<double>::infinity());
+  } else if (result.status == ASSAY_UNSUPPORTED) {
+    run.failed = NotApplicable("the subject answered ASSAY_UNSUPPORTED");
+  } else if (result.status != ASSAY_OK) {
+    run.failed = Violated(fmt::format("a valid call was refused with {}", assay_status_name(result.status)),
+                          std::numeric_limits<double>::infinity());
+  }
+  return run;
+}
+
+Judgement Violated(std::string reason, double severity, std::optional<Witness> witness) {
+  return {Verdict::kViolated, std::move(reason), severity, witness};
+}
+
+Judgement NotApplicable(std::string reason) { return {Verdict::kNotApplicable, std::move(reason), 0, std::nullopt}; }
+
+double BoundUlp(const subjects::SubjectInfo& info, std::size_t n, double distance) {
+  switch (info.softmax_f32.kind) {
+    case ASSAY_CLAIM_CORRECTLY_ROUNDED:
+      return 0.5;
+    case ASSAY_CLAIM_MAX_ULP:
+      return info.softmax_f32.max_ulp;
+    default:
+      return static_cast<double>(n) + 6 + 2 * distance;
+  }
+}
+
+bool ClaimsNearest(const subjects::SubjectInfo& info) { return info.softmax_f32.kind == ASSAY_CLAIM_CORRECTLY_ROUNDED; }
+
+double UlpOf(double x) {
+  if (!(std::fabs(x) >= 0x1p-126)) return 0x1p-149;
+  return std::ldexp(1.0, std::ilogb(x) - 23);
+}
+
+bool SameFloat(float a, float b) {
+  return (std::isnan(a) && std::isnan(b)) || std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b);
+}
+
+std::string Show(float x) { return fmt::format("{} ({:.9g})", subjects::FloatText(x), x); }
+
+Judgement SameBitsOrViolated(const Case& c, const std::vector<float>& a, const std::string& how_a,
+                             const std::vector<float>& b, const std::string& how_b) {
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (SameFloat(a[i], b[i])) continue;
+    const std::size_t row = i / c.cols;
+    const std::size_t col = i % c.cols;
+    const double err = std::fabs(static_cast<double>(a[i]) - static_cast<double>(b[i])) / UlpOf(b[i]);
+    // No bound but equality: severity counts whole ULPs, so that the worst witness is the largest difference.
+    return Violated(fmt::format("entry [{}, {}] is {} {}, but {} {}", row, col, Show(a[i]), how_a, Show(b[i]), how_b),
+                    std::isnan(err) ? std::numeric_limits<double>::infinity() : 1 + err,
+                    Witness{row, col, c.logits[i], a[i], static_cast<double>(b[i]), err, 0});
+  }
+  return {};
+}
+
+}  // namespace assay::properties

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the laws share: running a case, what a crash is worth, comparing bits and writing numbers for people.
+
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "properties/property.h"
+
+namespace assay::properties {
+
+// The result of a run that returned ASSAY_OK, or the judgement on one that did not: a crash, an exit, a hang or an
+// error status is a violation of whatever law asked, ASSAY_UNSUPPORTED makes the law not applicable.
+struct Run {
+  subjects::RunResult result;
+  std::optional<Judgement> failed;
+};
+Run RunCase(const subjects::Case& c, Context& context, const subjects::RunOptions& options = {});
+
+Judgement Violated(std::string reason, double severity, std::optional<Witness> witness = std::nullopt);
+Judgement NotApplicable(std::string reason);
+
+// The accuracy, in ULP of the exact value, that the subject owes at an entry this far below its row's maximum
+// (in units of T: (max - x) / T), in a row of n visible entries.
+//   correctly rounded: 0.5; a claim: its max_ulp; none: the textbook bound for shifted softmax in f32,
+//   (n + 2 + 2 (z_max - z_min)) u relative (Blanchard, Higham & Higham 2021, theorem 4.2 to first order), here with
+//   the entry's own distance, and 3 more u and 1 ULP of the smallest subnormal for reading T, the final rounding
+//   and gradual underflow. u = 2^-24 and an ULP is at least u of its value, so the factor is the bound in ULP.
+double BoundUlp(const subjects::SubjectInfo& info, std::size_t n, double distance);
+
+// Whether the subject claims correct rounding, so that equal exact values mean equal bits.
+bool ClaimsNearest(const subjects::SubjectInfo& info);
+
+// Unit in the last place of |x| in f32, at least 2^-149.
+double UlpOf(double x);
+
+// Bit identity, all NaNs taken as one.
+bool SameFloat(float a, float b);
+
+// "0x1.8p-1 (0.75)".
+std::string Show(float x);
+
+// The entry where two results of equal length first differ in their bits; violated with "entry [r, c] is A <how_a>
+// but B <how_b>", holds where there is none.
+Judgement SameBitsOrViolated(const subjects::Case& c, const std::vector<float>& a, const std::string& how_a,
+                             const std::vector<float>& b, const std::string& how_b);
+
+}  // namespace assay::properties
