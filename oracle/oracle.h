@@ -60,7 +60,9 @@ double ErrUlp(double got, const Exact& exact);
 // True iff got is the nearest float itself: same value, and +0 rather than -0; NaN only as 0x7FC00000.
 bool IsNearest(float got, const Exact& exact);
 
-// Test hook: the relative error planted in every exponential of the tier (0 = none), to show that the tests see it.
+// Test hook, to show that the tests see a wrong oracle: while it lives, and on its thread, the tier multiplies by
+// 1 + relative every exponential that it sums, except those of the maxima, which are exp(0) (a factor common to all
+// would cancel). Rows whose result is rational have no exponential and stay right.
 class PlantedError {
  public:
   PlantedError(Tier tier, double relative);
