@@ -40,7 +40,7 @@ enum class Outcome { kReturned, kCrashed, kExited, kTimedOut };
 struct RunResult {
   Outcome outcome = Outcome::kReturned;
   assay_status status = ASSAY_OK;
-  // For people: "SIGSEGV reading 4 bytes past the end of logits", "exit(3)", "no answer within 10 s"; else empty.
+  // For people: "SIGSEGV reading 0 bytes past the end of logits", "exit(3)", "no answer within 10 s"; else empty.
   std::string detail;
   std::vector<float> probs;  // rows * cols without gaps; what the buffer holds after the call (poison where unwritten)
   bool outside_intact = true;  // gaps and margins of probs hold what they held
@@ -75,5 +75,8 @@ std::unique_ptr<Subject> Open(std::string_view name, const OpenOptions& options 
 
 // The table run in this process, between guard pages all the same: for fuzzing, where a crash belongs to the fuzzer.
 std::unique_ptr<Subject> InProcess(const assay_subject& table);
+
+// A subject by name or path, as for Open, in this process. Throws OpenError.
+std::unique_ptr<Subject> OpenHere(std::string_view name);
 
 }  // namespace assay::subjects

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The list of built-in subjects.
+
+#include "subjects/registry.h"
+
+#include <algorithm>
+
+#include "subjects/controls/controls.h"
+#include "subjects/scalar/scalar.h"
+
+namespace assay::subjects {
+namespace {
+
+std::string OurName(const char* target) {
+  std::string name = "assay-";
+  for (const char* letter = target; *letter != '\0'; ++letter) {
+    name += *letter >= 'A' && *letter <= 'Z' ? static_cast<char>(*letter - 'A' + 'a') : *letter;
+  }
+  return name;
+}
+
+std::vector<BuiltIn> MakeBuiltIns() {
+  std::vector<BuiltIn> all;
+  for (std::size_t i = 0; i < assay_num_targets(); ++i) {
+    all.push_back({OurName(assay_target_name(i)), Kind::kOurs, "", assay_target_subject(i)});
+  }
+  all.push_back(Scalar());
+  for (auto& control : Controls()) all.push_back(std::move(control));
+  for (auto& faulty : Faulty()) all.push_back(std::move(faulty));
+  return all;
+}
+
+}  // namespace
+
+const std::vector<BuiltIn>& BuiltIns() {
+  static const std::vector<BuiltIn> all = MakeBuiltIns();
+  return all;
+}
+
+const BuiltIn* FindBuiltIn(std::string_view name) {
+  const std::vector<BuiltIn>& all = BuiltIns();
+  if (name == "assay") return &all.front();
+  const auto found = std::find_if(all.begin(), all.end(), [&](const BuiltIn& one) { return one.name == name; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+}  // namespace assay::subjects
