@@ -117,7 +117,9 @@ Judgement CheckAccuracy(const Case& c, Context& context) {
       // Correct rounding is judged by equality: half an ULP can be wrong below a power of two.
       const bool wrong = ClaimsNearest(info) ? !oracle::IsNearest(got, exact[j]) : std::fabs(err) - width > bound;
       const bool unclear = !wrong && !ClaimsNearest(info) && std::fabs(err) + width > bound;
-      const double severity = wrong ? std::max(std::fabs(err) / bound, std::nextafter(1.0, 2.0)) : 0;
+      // Where all is well, how close the worst entry came to its bound: what a search climbs.
+      const double ratio = std::fabs(err) / bound;
+      const double severity = wrong ? std::max(ratio, std::nextafter(1.0, 2.0)) : std::min(ratio, 1.0);
       if (wrong && severity > worst.severity) {
         worst = Violated(fmt::format("entry [{}, {}] is {}, the nearest float is {}: off by {:.4g} ULP, {} {:.4g}", r,
                                      j, Show(got), Show(static_cast<float>(exact[j].nearest)), std::fabs(err),
@@ -125,7 +127,9 @@ Judgement CheckAccuracy(const Case& c, Context& context) {
                          severity, Witness{r, j, c.logits[i], got, exact[j].nearest, err, bound});
       } else if (unclear && worst.verdict == Verdict::kHolds) {
         worst = {Verdict::kUndecided, fmt::format("entry [{}, {}] lies within the oracle's width of its bound", r, j),
-                 0, std::nullopt};
+                 severity, std::nullopt};
+      } else if (!wrong) {
+        worst.severity = std::max(worst.severity, severity);
       }
     }
   }
