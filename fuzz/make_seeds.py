@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the seed corpora: python3 fuzz/make_seeds.py fuzz/corpus. Layout of the softmax seeds: fuzz/decode.h."""
+import pathlib
+import struct
+import sys
+
+INF, NAN = float("inf"), float("nan")
+ROWS = {
+    "small": [1.0, 2.0, 3.0],
+    "special": [0.0, -0.0, INF, -INF, NAN, 1e-45, 3e38, -3e38],
+    "tail": [0.0, -86.0, -87.33, -88.0, -103.9, -104.0] + [-95.0] * 11,
+    "offset": [1e4 + i / 64 for i in range(17)],
+    "ties": [2.5] * 33,
+}
+LAWS = 19  # properties::Catalogue().size(); replay_test.cc says when a law has no seed
+
+
+def softmax_seed(law, logits, index):
+    head = bytes([law, index % 32, 1 + index % 2, index % 5, index % 7, index % 16, index % 10, 0])
+    head += struct.pack("<dQQ", 0.5, index, 0xFFFFFFFFFFFFFFF7)
+    return head + struct.pack(f"<{len(logits)}f", *logits)
+
+
+def npy(version, header, data):
+    text = header.encode("latin1")
+    size = struct.pack("<H" if version == 1 else "<I", len(text))
+    return b"\x93NUMPY" + bytes([version, 0]) + size + text + data
+
+
+def dict_of(descr, shape, fortran=False):
+    return f"{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {shape}, }}\n"
+
+
+def main():
+    root = pathlib.Path(sys.argv[1])
+    for folder in ("softmax", "npy"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    index = 0
+    for law in range(LAWS):
+        for name in ("small", list(ROWS)[1 + law % 4]):
+            (root / "softmax" / f"law{law:02}-{name}").write_bytes(softmax_seed(law, ROWS[name], index))
+            index += 1
+    four = struct.pack("<4f", 1, 2, 3, 4)
+    seeds = {
+        "f4-1d": npy(1, dict_of("<f4", "(4,)"), four),
+        "f4-2d-v2": npy(2, dict_of("<f4", "(2, 2)"), four),
+        "f8-1d-v3": npy(3, dict_of("<f8", "(2,)"), struct.pack("<2d", 0.1, 1e300)),
+        "big-endian": npy(1, dict_of(">f4", "(4,)"), four),
+        "fortran": npy(1, dict_of("<f4", "(2, 2)", True), four),
+        "truncated": npy(1, dict_of("<f4", "(5,)"), four),
+        "huge-claim": npy(1, dict_of("<f4", "(4294967295, 4294967295)"), four),
+        "3d": npy(1, dict_of("<f4", "(1, 2, 2)"), four),
+        "integers": npy(1, dict_of("<i4", "(4,)"), four),
+        "empty": b"",
+    }
+    for name, data in seeds.items():
+        (root / "npy" / name).write_bytes(data)
+
+
+main()
