@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The smaller tables of the HTML page: laws, special values, the user's logits, provenance.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "reports/html_parts.h"
+#include "reports/text.h"
+
+namespace assay::reports {
+
+HtmlTable::HtmlTable(const std::vector<std::string>& head, std::vector<std::string> classes)
+    : classes_(std::move(classes)) {
+  html_ = "<div class=\"scroll\"><table><thead><tr>";
+  for (std::size_t i = 0; i < head.size(); ++i) html_ += fmt::format("<th class=\"{}\">{}</th>", classes_[i], head[i]);
+  html_ += "</tr></thead><tbody>\n";
+}
+
+void HtmlTable::Row(const std::vector<std::string>& cells) {
+  html_ += "<tr>";
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const char* tag = i == 0 ? "th" : "td";
+    html_ += fmt::format("<{0} class=\"{1}\">{2}</{0}>", tag, classes_[i], cells[i]);
+  }
+  html_ += "</tr>\n";
+}
+
+std::string HtmlCode(std::string_view text) { return "<code>" + EscapeHtml(text) + "</code>"; }
+
+std::string HtmlCommand(std::string_view command) {
+  return command.empty() ? "" : "<div class=\"command\"><code>" + EscapeHtml(command) + "</code></div>";
+}
+
+std::string HtmlLaws(const std::vector<LawRow>& laws) {
+  HtmlTable table({"subject", "breaks", "witness"}, {"keep", "text", "text"});
+  std::vector<std::string> subjects;
+  for (const LawRow& law : laws) {
+    if (std::find(subjects.begin(), subjects.end(), law.subject) == subjects.end()) subjects.push_back(law.subject);
+  }
+  for (const std::string& subject : subjects) {
+    std::string kind;
+    std::string broken;
+    std::string witness;
+    std::size_t held = 0;
+    std::size_t other = 0;
+    for (const LawRow& law : laws) {
+      if (law.subject != subject) continue;
+      kind = law.kind;
+      if (law.verdict == "holds") ++held;
+      if (law.verdict != "holds" && law.verdict != "violated") ++other;
+      if (law.verdict != "violated") continue;
+      broken += fmt::format("<div><span class=\"bad\">✗</span> {} <span class=\"quiet\">{}</span></div>",
+                            HtmlCode(law.law), EscapeHtml(law.law_sentence));
+      witness += fmt::format("<div>{}</div>", EscapeHtml(law.reason));
+      if (!law.case_file.empty()) {
+        witness += HtmlCommand("assay replay " + ShellWord(law.case_file) + " --subject " + ShellWord(subject));
+      }
+    }
+    broken += fmt::format("<div class=\"quiet\">{}{} held{}</div>",
+                          broken.empty() ? "<span class=\"good\">✓ none</span>; " : "", held,
+                          other > 0 ? fmt::format(", {} not judged", other) : "");
+    table.Row(
+        {fmt::format("{} <span class=\"kind\">{}</span>", EscapeHtml(subject), EscapeHtml(kind)), broken, witness});
+  }
+  return table.Finish();
+}
+
+std::string HtmlSpecialValues(const std::vector<SpecialValue>& values) {
+  // A row's input and what is asked of it are the same for most subjects: subjects with equal answers share a line.
+  HtmlTable table({"row", "input", "want", "got", "subjects"}, {"keep", "keep", "keep", "text", "text"});
+  std::vector<bool> done(values.size(), false);
+  std::vector<std::string> names;
+  for (const SpecialValue& v : values) {
+    if (std::find(names.begin(), names.end(), v.name) == names.end()) names.push_back(v.name);
+  }
+  for (const std::string& name : names) {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (done[i] || values[i].name != name) continue;
+      std::vector<std::string> subjects;
+      for (std::size_t j = i; j < values.size(); ++j) {
+        if (done[j] || values[j].name != name || values[j].got != values[i].got || values[j].want != values[i].want ||
+            values[j].verdict != values[i].verdict) {
+          continue;
+        }
+        done[j] = true;
+        subjects.push_back(values[j].subject);
+      }
+      const SpecialValue& v = values[i];
+      const std::string mark = v.verdict == "right"   ? "<span class=\"good\">✓</span> "
+                               : v.verdict == "wrong" ? "<span class=\"bad\">✗</span> "
+                                                      : "<span class=\"quiet\">skipped:</span> ";
+      table.Row({EscapeHtml(name), HtmlCode(v.input), HtmlCode(v.want),
+                 mark + (v.verdict == "skipped" ? EscapeHtml(v.got) : HtmlCode(v.got)),
+                 EscapeHtml(fmt::format("{}", fmt::join(subjects, ", ")))});
+    }
+  }
+  return table.Finish();
+}
+
+std::string HtmlUserLogits(const UserLogits& user) {
+  std::string html = fmt::format("<p>{}: {} {} of {} logits, dtype {}.", HtmlCode(user.file), Count(user.rows),
+                                 user.rows == 1 ? "row" : "rows", Count(user.cols), HtmlCode(user.dtype));
+  if (user.rounded_from_f64 > 0) {
+    html += fmt::format(" {} values are not f32 numbers and were rounded to the nearest one.",
+                        Count(user.rounded_from_f64));
+  }
+  html += "</p>\n";
+  HtmlTable table({"subject", "max ULP", "p99.9", "mean", "misrounded", "of", "worst input, and how to see it again"},
+                  {"keep", "n", "n", "n", "n", "n", "keep"});
+  for (const Measurement& m : user.measured.measurements) {
+    const UlpStatistics& s = m.statistics;
+    std::string worst;
+    if (m.worst) {
+      worst = HtmlCode(fmt::format("x {}, max {}", Hex(m.worst->x), Hex(m.worst->row_max))) + "<br>" +
+              HtmlCode(fmt::format("got {}, want {}", Hex(m.worst->got), Hex(m.worst->exact.nearest))) +
+              HtmlCommand(ReplayCommand(m));
+    }
+    if (m.failed_rows > 0) worst += fmt::format("<div class=\"bad\">{}</div>", EscapeHtml(m.failure));
+    if (m.skipped_rows > 0)
+      worst += fmt::format("<div class=\"quiet\">skipped: {}</div>", EscapeHtml(m.skipped_reason));
+    table.Row({EscapeHtml(m.subject), Ulp(s.max()), Ulp(s.Quantile(0.999)), Ulp(s.Mean()), Count(s.misrounded()),
+               Count(s.count()), worst});
+  }
+  html += table.Finish();
+  if (user.preview.empty()) return html;
+  html += "<p class=\"quiet\">The largest probabilities of the first row:</p>\n";
+  HtmlTable preview({"column", "logit", "probability", "nearest to exact", "error (ULP)"}, {"n", "n", "n", "n", "n"});
+  for (const UserEntry& e : user.preview) {
+    preview.Row(
+        {Count(e.col), Decimal(e.logit), Decimal(e.got), Decimal(static_cast<float>(e.exact.nearest)), Ulp(e.err_ulp)});
+  }
+  return html + preview.Finish();
+}
+
+std::string HtmlProvenance(const Provenance& p) {
+  std::string html = "<dl>\n";
+  const auto add = [&](const char* name, const std::string& value) {
+    html += fmt::format("<dt>{}</dt><dd>{}</dd>\n", name, value.empty() ? "unknown" : EscapeHtml(value));
+  };
+  add("Commit", p.commit);
+  add("Date", p.date);
+  add("Subject", p.subject);
+  add("Its version", p.subject_version);
+  add("CPU", p.cpu);
+  add("Target", p.target);
+  add("Compiler", p.compiler);
+  add("Flags", p.compiler_flags);
+  add("Seed", std::to_string(p.seed));
+  add("Samples", p.samples);
+  add("Oracle", p.oracle);
+  add("Its precision", p.oracle_precision);
+  add("Command", p.command);
+  return html + "</dl>\n";
+}
+
+}  // namespace assay::reports

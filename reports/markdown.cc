@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// report.md: the same report for terminals, pull requests and mail.
+
+#include <fmt/format.h>
+
+#include "reports/figures.h"
+#include "reports/report.h"
+#include "reports/text.h"
+
+namespace assay::reports {
+namespace {
+
+std::string Row(const std::vector<std::string>& cells) {
+  std::string row = "|";
+  for (const std::string& cell : cells) row += " " + cell + " |";
+  return row + "\n";
+}
+
+// `align`: one character a column, 'l' or 'r'.
+std::string Head(const std::vector<std::string>& cells, std::string_view align) {
+  std::string rule = "|";
+  for (const char a : align) rule += a == 'r' ? " ---: |" : " --- |";
+  return Row(cells) + rule + "\n";
+}
+
+// A code span survives any text but one with backticks in it.
+std::string Code(const std::string& text) {
+  if (text.empty()) return "";
+  std::string safe;
+  for (const char c : text)
+    safe += c == '`'    ? std::string("'")
+            : c == '|'  ? std::string("\\|")
+            : c == '\n' ? std::string(" ")
+                        : std::string(1, c);
+  return "`" + safe + "`";
+}
+
+std::string Measurements(const MeasureResult& measured) {
+  std::string md =
+      Head({"subject", "family", "max ULP", "p99.9", "mean", "misrounded", "of", "worst input", "notes"}, "llrrrrrll");
+  std::string commands;
+  for (const Measurement& m : measured.measurements) {
+    const UlpStatistics& s = m.statistics;
+    std::string worst;
+    if (m.worst) {
+      worst = Code(fmt::format("x = {}, max = {}, got {}, want {}", Hex(m.worst->x), Hex(m.worst->row_max),
+                               Hex(m.worst->got), Hex(m.worst->exact.nearest)));
+    }
+    std::vector<std::string> notes;
+    if (m.failed_rows > 0) notes.push_back(fmt::format("{} rows failed: {}", Count(m.failed_rows), m.failure));
+    if (m.skipped_rows > 0)
+      notes.push_back(fmt::format("{} rows skipped: {}", Count(m.skipped_rows), m.skipped_reason));
+    if (m.undecided_rows > 0) notes.push_back(fmt::format("{} rows undecided", Count(m.undecided_rows)));
+    const bool empty = s.count() == 0;
+    const auto shown = [&](double ulp) { return empty ? std::string("–") : Ulp(ulp); };
+    md += Row({EscapeMarkdown(m.subject), EscapeMarkdown(m.family), shown(s.max()), shown(s.Quantile(0.999)),
+               shown(s.Mean()), Count(s.misrounded()), Count(s.count()), worst,
+               EscapeMarkdown(fmt::format("{}", fmt::join(notes, "; ")))});
+    const std::string command = ReplayCommand(m);
+    if (!command.empty()) commands += command + "\n";
+  }
+  if (!commands.empty()) {
+    md += "\n<details><summary>Commands that reproduce the worst inputs</summary>\n\n```sh\n" + commands +
+          "```\n\n</details>\n";
+  }
+  return md;
+}
+
+std::string Laws(const std::vector<LawRow>& laws) {
+  std::string md = Head({"subject", "kind", "law", "verdict", "why"}, "lllll");
+  for (const LawRow& law : laws) {
+    md += Row({EscapeMarkdown(law.subject), EscapeMarkdown(law.kind), Code(law.law), EscapeMarkdown(law.verdict),
+               EscapeMarkdown(law.reason)});
+  }
+  return md;
+}
+
+std::string Published(const std::vector<PublishedResult>& results) {
+  const PublishedCounts counts = CountPublished(results);
+  std::string md = fmt::format(
+      "Printed figures: {} right, {} wrong; {} examples print none. Claims in the text: {} hold, "
+      "{} do not.\n\n",
+      counts.right, counts.wrong, counts.without_figure, counts.claims_hold, counts.claims_fail);
+  md += Head({"example", "operation", "printed", "should print", "exact", "text"}, "llllll");
+  for (const PublishedResult& r : results) {
+    std::vector<std::string> printed;
+    std::vector<std::string> rounded;
+    for (const PublishedFigure& f : r.figures) {
+      printed.push_back(f.right ? f.printed : "**" + f.printed + " ✗**");
+      rounded.push_back(f.right ? "✓" : f.rounded);
+    }
+    std::string claim = EscapeMarkdown(r.finding);
+    if (r.claim == ClaimVerdict::kFails) claim = "**does not hold**: " + claim;
+    if (r.claim == ClaimVerdict::kHolds) claim = "holds: " + claim;
+    const std::string temperature = r.example.temperature == "1" ? "" : ", T = " + r.example.temperature;
+    md += Row({Code(r.example.id),
+               EscapeMarkdown(fmt::format("{}({}){}", r.example.op, fmt::join(r.example.input, ", "), temperature)),
+               fmt::format("{}", fmt::join(printed, ", ")), fmt::format("{}", fmt::join(rounded, ", ")),
+               fmt::format("{}", fmt::join(r.exact, ", ")), claim});
+  }
+  return md;
+}
+
+std::string Special(const std::vector<SpecialValue>& values) {
+  std::string md = Head({"subject", "row", "input", "want", "got", ""}, "llllll");
+  for (const SpecialValue& v : values) {
+    md += Row({EscapeMarkdown(v.subject), EscapeMarkdown(v.name), Code(v.input), Code(v.want), EscapeMarkdown(v.got),
+               v.verdict == "wrong" ? "**wrong**" : v.verdict});
+  }
+  return md;
+}
+
+std::string User(const UserLogits& user) {
+  std::string md =
+      fmt::format("\n## Your logits\n\n{}: {} × {}, {}.", Code(user.file), user.rows, user.cols, user.dtype);
+  if (user.rounded_from_f64 > 0) {
+    md += fmt::format(" {} values are not f32 numbers and were rounded.", Count(user.rounded_from_f64));
+  }
+  md += "\n\n" + Measurements(user.measured);
+  if (user.preview.empty()) return md;
+  md += "\nThe largest of the first row:\n\n" + Head({"column", "logit", "got", "want", "error (ULP)"}, "rrrrr");
+  for (const UserEntry& e : user.preview) {
+    md += Row({std::to_string(e.col), Decimal(e.logit), Decimal(e.got), Decimal(static_cast<float>(e.exact.nearest)),
+               Ulp(e.err_ulp)});
+  }
+  return md;
+}
+
+std::string Foot(const Provenance& p) {
+  std::string md = "\n## Provenance\n\n";
+  const auto add = [&](const char* name, const std::string& value) {
+    md += fmt::format("- {}: {}\n", name, value.empty() ? "unknown" : Code(value));
+  };
+  add("commit", p.commit);
+  add("date", p.date);
+  add("subject", p.subject);
+  add("subject's version", p.subject_version);
+  add("CPU", p.cpu);
+  add("target", p.target);
+  add("compiler", p.compiler);
+  add("flags", p.compiler_flags);
+  add("seed", std::to_string(p.seed));
+  add("samples", p.samples);
+  add("oracle", p.oracle);
+  add("oracle's precision", p.oracle_precision);
+  add("command", p.command);
+  return md;
+}
+
+}  // namespace
+
+std::string ToMarkdown(const Report& report) {
+  std::string md = "# " + EscapeMarkdown(report.title) + "\n\n**" + EscapeMarkdown(report.verdict) + "**\n";
+  if (!report.measured.measurements.empty()) {
+    md +=
+        "\n![Error against distance below the maximum](figure.svg)\n\n## Accuracy\n\n" + Measurements(report.measured);
+  }
+  for (const UserLogits& user : report.user_logits) md += User(user);
+  if (!report.laws.empty()) md += "\n## Which law each one breaks\n\n" + Laws(report.laws);
+  if (!report.published.empty()) md += "\n## Published examples\n\n" + Published(report.published);
+  if (!report.special_values.empty()) md += "\n## Special values\n\n" + Special(report.special_values);
+  return md + Foot(report.provenance);
+}
+
+}  // namespace assay::reports

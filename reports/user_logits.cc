@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See user_logits.h.
+
+#include "reports/user_logits.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace assay::reports {
+namespace {
+
+std::vector<UserEntry> Preview(const Measured& subject, const subjects::Case& c, oracle::Tier tier) {
+  if (!subjects::WhyUnsupported(subject.subject->info(), c).empty()) return {};
+  const subjects::RunResult run = subject.subject->Run(c);
+  if (run.outcome != subjects::Outcome::kReturned || run.status != ASSAY_OK || run.probs.size() != c.cols) return {};
+  std::vector<oracle::Exact> exact;
+  try {
+    exact = oracle::Softmax({c.logits, c.mask, c.temperature, EmptyRowOf(subject.subject->info(), c)}, tier);
+  } catch (const oracle::Undecided&) {
+    return {};
+  }
+  std::vector<std::size_t> order(c.cols);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const std::size_t shown = std::min(UserLogits::kPreview, c.cols);
+  // NaN compares with nothing: it goes behind everything, which keeps the order strict and weak.
+  const auto key = [&](std::size_t i) { return exact[i].nearest >= 0 ? exact[i].nearest : -1.0; };
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(shown), order.end(),
+                    [&](std::size_t a, std::size_t b) { return key(a) != key(b) ? key(a) > key(b) : a < b; });
+  std::vector<UserEntry> preview;
+  for (std::size_t k = 0; k < shown; ++k) {
+    const std::size_t i = order[k];
+    preview.push_back({0, i, c.logits[i], run.probs[i], exact[i], oracle::ErrUlp(run.probs[i], exact[i])});
+  }
+  return preview;
+}
+
+}  // namespace
+
+UserLogits MeasureUserLogits(std::span<const Measured> subjects, const NpyArray& array, std::string file,
+                             oracle::Tier tier) {
+  UserLogits user;
+  user.file = std::move(file);
+  user.dtype = array.dtype;
+  user.rows = array.rows;
+  user.cols = array.cols;
+  user.rounded_from_f64 = array.rounded_from_f64;
+  std::vector<subjects::Case> cases(array.rows);
+  for (std::size_t row = 0; row < array.rows; ++row) {
+    subjects::Case& c = cases[row];
+    c.cols = array.cols;
+    const auto first = array.values.begin() + static_cast<std::ptrdiff_t>(row * array.cols);
+    c.logits.assign(first, first + static_cast<std::ptrdiff_t>(array.cols));
+    c.property = "accuracy";
+    c.origin = fmt::format("{}, row {}", user.file, row);
+  }
+  user.measured = MeasureCases(subjects, cases, "your logits", tier);
+  if (!subjects.empty() && !cases.empty()) user.preview = Preview(subjects[0], cases[0], tier);
+  return user;
+}
+
+}  // namespace assay::reports

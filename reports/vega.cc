@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The figures as Vega-Lite 6 specifications. Width and colours of text are set by web/page.js, which knows the window.
+
+#include <algorithm>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "reports/figures.h"
+#include "reports/text.h"
+
+namespace assay::reports {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kSchema = "https://vega.github.io/schema/vega-lite/v6.json";
+
+json DashArray(const char* dash) {
+  json array = json::array();
+  std::istringstream words(dash);
+  for (int n = 0; words >> n;) array.push_back(n);
+  if (array.empty()) array = {1, 0};
+  return array;
+}
+
+}  // namespace
+
+std::string CurvesSpec(const Figures& figures) {
+  json values = json::array();
+  json labels = json::array();
+  json colours = json::array();
+  json dashes = json::array();
+  for (std::size_t i = 0; i < figures.curves.size(); ++i) {
+    const Curve& curve = figures.curves[i];
+    labels.push_back(curve.label);
+    colours.push_back(StrokeOf(i).colour);
+    dashes.push_back(DashArray(StrokeOf(i).dash));
+    for (const Curve::Point& p : curve.points) {
+      values.push_back({{"subject", curve.label},
+                        {"gap", p.gap},
+                        {"err", std::clamp(p.err_ulp, Figures::kErrBottom, Figures::kErrTop)},
+                        {"largest error", Ulp(p.err_ulp) + " ULP"}});
+    }
+  }
+  const json x = {{"field", "gap"},
+                  {"type", "quantitative"},
+                  {"title", "distance below the row's maximum, (max − x) / T"},
+                  {"scale", {{"domain", {0, GapSeries::kBins}}, {"nice", false}}}};
+  const json y = {{"field", "err"},
+                  {"type", "quantitative"},
+                  {"title", "largest error (ULP, log scale)"},
+                  {"scale", {{"type", "log"}, {"domain", {Figures::kErrBottom, Figures::kErrTop}}}},
+                  {"axis", {{"values", {0.1, 0.5, 1, 10, 100, 1000}}, {"format", "~g"}}}};
+  const json legend = {{"title", nullptr},       {"orient", "bottom"},     {"columns", 2},     {"labelLimit", 340},
+                       {"symbolType", "stroke"}, {"symbolStrokeWidth", 3}, {"symbolSize", 200}};
+  const json scale = {{"domain", labels}, {"range", colours}};
+  const json curves = {
+      {"mark", {{"type", "line"}, {"strokeWidth", 1.8}, {"point", {{"size", 12}}}, {"clip", true}}},
+      {"encoding",
+       {{"x", x},
+        {"y", y},
+        {"color", {{"field", "subject"}, {"type", "nominal"}, {"scale", scale}, {"legend", legend}}},
+        {"strokeDash", {{"field", "subject"}, {"type", "nominal"}, {"scale", {{"domain", labels}, {"range", dashes}}}}},
+        {"tooltip", {{{"field", "subject"}}, {{"field", "gap"}}, {{"field", "largest error"}}}}}}};
+  const json half = {{"mark", {{"type", "rule"}, {"strokeDash", {3, 3}}, {"opacity", 0.6}}},
+                     {"encoding", {{"y", {{"datum", 0.5}}}}}};
+  return json{{"$schema", kSchema}, {"height", 340}, {"data", {{"values", values}}}, {"layer", {half, curves}}}.dump();
+}
+
+std::string HistogramSpec(const Figures& figures) {
+  json values = json::array();
+  json labels = json::array();
+  for (const Panel& panel : figures.panels) {
+    labels.push_back(panel.label);
+    for (std::size_t bin = 0; bin < panel.share.size(); ++bin) {
+      values.push_back({{"subject", panel.label}, {"error", figures.bins[bin]}, {"share", panel.share[bin]}});
+    }
+  }
+  const json row = {
+      {"field", "subject"},
+      {"type", "nominal"},
+      {"sort", labels},
+      {"title", nullptr},
+      {"spacing", 14},
+      {"header", {{"labelOrient", "top"}, {"labelAnchor", "start"}, {"labelAngle", 0}, {"labelPadding", 2}}}};
+  const json x = {{"field", "error"},
+                  {"type", "ordinal"},
+                  {"sort", figures.bins},
+                  {"title", "error (ULP; each bin from its first number up to, not including, its second)"},
+                  {"axis", {{"labelAngle", -45}, {"titleLimit", 600}}}};
+  const json y = {{"field", "share"},
+                  {"type", "quantitative"},
+                  {"title", nullptr},
+                  {"scale", {{"domain", {0, 1}}}},
+                  {"axis", {{"format", "%"}, {"values", {0, 0.5, 1}}}}};
+  return json{{"$schema", kSchema},
+              {"height", 54},
+              {"data", {{"values", values}}},
+              {"mark", {{"type", "bar"}, {"color", StrokeOf(0).colour}}},
+              {"encoding",
+               {{"row", row},
+                {"x", x},
+                {"y", y},
+                {"tooltip", {{{"field", "subject"}}, {{"field", "error"}}, {{"field", "share"}, {"format", ".3%"}}}}}}}
+      .dump();
+}
+
+}  // namespace assay::reports

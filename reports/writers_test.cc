@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "reports/embedded.h"
+#include "reports/report.h"
+#include "reports/testing.h"
+
+namespace assay::reports {
+namespace {
+
+namespace fs = std::filesystem;
+
+const Report& Filled() {
+  static const Report report = FilledReport();
+  return report;
+}
+
+std::size_t CountOf(const std::string& text, const std::string& what) {
+  std::size_t n = 0;
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++n;
+  return n;
+}
+
+// A folder of its own, gone afterwards.
+class WriteReportTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    dir_ = fs::path(testing::TempDir()) / "assay_write_report_test";
+    fs::remove_all(dir_);
+    fs::create_directories(dir_);
+  }
+  void TearDown() override { fs::remove_all(dir_); }
+
+  static std::string Complaint(const fs::path& out) {
+    try {
+      WriteReport(Filled(), out);
+    } catch (const ReportError& e) {
+      return e.what();
+    }
+    return "(none)";
+  }
+
+  fs::path dir_;
+};
+
+TEST(WritersTest, HtmlEscapesWhatItShows) {
+  const std::string html = ToHtml(Filled());
+  EXPECT_EQ(html.find("<script>alert"), std::string::npos);
+  EXPECT_NE(html.find("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;"), std::string::npos);
+  // The charting library's own code may name the element; nothing before it does.
+  const std::string shown = html.substr(0, html.find("id=\"vega-licence\""));
+  EXPECT_LE(CountOf(shown, "<script"), 3u);
+  EXPECT_EQ(html.find("<!--"), std::string::npos);
+}
+
+TEST(WritersTest, HtmlAsksTheNetworkForNothing) {
+  const std::string html = ToHtml(Filled());
+  for (const char* loads : {"src=\"", "<link", "@import", "url("}) {
+    // The charting library names such things in its own code; outside scripts there must be none.
+    const std::size_t script = html.find("id=\"vega-licence\"");
+    EXPECT_EQ(html.substr(0, script).find(loads), std::string::npos) << loads;
+  }
+}
+
+TEST(WritersTest, HtmlHasEverySection) {
+  const std::string html = ToHtml(Filled());
+  for (const char* id : {"figures", "yours", "accuracy", "laws", "published", "special", "ulp", "provenance"}) {
+    EXPECT_NE(html.find(std::string("<section id=\"") + id + "\">"), std::string::npos) << id;
+    EXPECT_NE(html.find(std::string("href=\"#") + id + "\""), std::string::npos) << id;
+  }
+  EXPECT_EQ(html.find("npm ci") == std::string::npos, !VegaScript().empty());
+}
+
+TEST(WritersTest, MarkdownTablesKeepTheirColumns) {
+  const std::string md = ToMarkdown(Filled());
+  EXPECT_NE(md.find("&lt;script&gt;"), std::string::npos);
+  std::size_t columns = 0;
+  std::istringstream lines(md);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.empty() || line[0] != '|') {
+      columns = 0;
+      continue;
+    }
+    std::size_t bars = 0;
+    for (std::size_t i = 0; i < line.size(); ++i) bars += line[i] == '|' && (i == 0 || line[i - 1] != '\\') ? 1 : 0;
+    if (columns == 0) columns = bars;
+    // Outside code spans, which show what they hold, no HTML is left.
+    for (std::size_t at = line.find('<'); at != std::string::npos; at = line.find('<', at + 1)) {
+      EXPECT_EQ(std::count(line.begin(), line.begin() + static_cast<std::ptrdiff_t>(at), '`') % 2, 1) << line;
+    }
+    EXPECT_EQ(bars, columns) << line;
+  }
+}
+
+TEST(WritersTest, VerdictSpeaksOfTheFirstSubject) {
+  Report report = Filled();
+  EXPECT_NE(Verdict(report).find("right is correctly rounded wherever it was measured"), std::string::npos);
+  std::reverse(report.measured.measurements.begin(), report.measured.measurements.end());
+  EXPECT_NE(Verdict(report).find("fails on"), std::string::npos);
+  EXPECT_EQ(Verdict(Report()), "Nothing was measured.");
+}
+
+TEST(WritersTest, AnEmptyReportIsStillAPage) {
+  Report empty;
+  empty.verdict = "Nothing was measured.";
+  EXPECT_NE(ToHtml(empty).find("Nothing was measured."), std::string::npos);
+  EXPECT_NE(ToMarkdown(empty).find("unknown"), std::string::npos);
+  EXPECT_NO_THROW(nlohmann::json::parse(ToJson(empty)));
+}
+
+TEST_F(WriteReportTest, WritesFourFilesAndNothingElse) {
+  WriteReport(Filled(), dir_ / "new" / "deep");
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(dir_ / "new" / "deep")) names.push_back(entry.path().filename());
+  std::sort(names.begin(), names.end());
+  EXPECT_EQ(names, (std::vector<std::string>{"figure.svg", "index.html", "report.json", "report.md"}));
+  EXPECT_EQ(Complaint(dir_ / "new" / "deep"), "(none)");  // over an old one
+}
+
+TEST_F(WriteReportTest, AFileInPlaceOfTheFolderIsNamed) {
+  std::ofstream(dir_ / "file") << "x";
+  for (const fs::path& out : {dir_ / "file", dir_ / "file" / "below"}) {
+    EXPECT_NE(Complaint(out).find(out.string()), std::string::npos);
+    EXPECT_NE(Complaint(out).find("choose another --out"), std::string::npos);
+  }
+}
+
+TEST_F(WriteReportTest, AFolderInPlaceOfAFileLeavesTheOldReportAlone) {
+  std::ofstream(dir_ / "index.html") << "old";
+  fs::create_directories(dir_ / "report.json");
+  EXPECT_NE(Complaint(dir_).find("report.json"), std::string::npos);
+  std::string text;
+  std::ifstream(dir_ / "index.html") >> text;
+  EXPECT_EQ(text, "old");
+  EXPECT_EQ(std::distance(fs::directory_iterator(dir_), fs::directory_iterator()), 2);
+}
+
+TEST_F(WriteReportTest, AFolderThatCannotBeWrittenIsNamed) {
+  // /proc refuses new files even to root.
+  if (!fs::exists("/proc/self")) GTEST_SKIP() << "no /proc here";
+  EXPECT_NE(Complaint("/proc/self").find("/proc/self"), std::string::npos);
+  EXPECT_NE(Complaint("/proc/assay").find("/proc/assay"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace assay::reports
