@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The commands of `assay`, a file for each; main.cc reads the command line into these options.
+
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "oracle/oracle.h"
+
+namespace assay::cli {
+
+// Documented in --help and README.md; 4 (budget ended before the mandatory part) is kBudget.
+enum ExitCode : int { kClean = 0, kFindings = 1, kUsage = 2, kInfrastructure = 3, kBudget = 4 };
+
+// A wrong word on the command line: exit code 2.
+struct UsageError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct CheckOptions {
+  std::string subject = "assay";
+  std::vector<std::string> properties;  // empty: all
+  std::uint64_t seed = 1;
+  std::uint64_t cases = 1000;
+  double seconds = 0;  // for the whole run; 0: no limit
+  oracle::Tier tier = oracle::Tier::kBulk;
+  std::filesystem::path findings = "assay-findings";
+  double time_limit_seconds = 10;  // for each call of the subject
+};
+int Check(const CheckOptions& options);
+
+struct ReplayOptions {
+  std::filesystem::path file;
+  std::string subject = "assay";
+  std::string property;  // empty: the one the case names
+};
+int Replay(const ReplayOptions& options);
+
+struct ProbeOptions {
+  std::string subject;  // empty: list the built-in subjects and the laws
+};
+int Probe(const ProbeOptions& options);
+
+struct FuzzOptions {
+  std::string subject = "assay";
+  double seconds = 60;
+  std::filesystem::path state = "assay-fuzz";
+  std::filesystem::path fuzzer;      // empty: looked for beside this program's build
+  std::filesystem::path seeds;       // folder of seed inputs; empty: none
+  std::filesystem::path dictionary;  // for -dict; empty: none
+};
+int Fuzz(const FuzzOptions& options);
+
+struct ReportOptions {
+  std::vector<std::string> subjects;  // empty: ours, scalar and some that show what goes wrong
+  std::filesystem::path out = "assay-report";
+  std::filesystem::path logits;  // NPY of the user's own; empty: none
+  std::uint64_t seed = 1;
+  std::uint64_t elements = 20'000;  // for each family, at least
+  std::uint64_t cases = 100;        // for each control and law
+  oracle::Tier tier = oracle::Tier::kBulk;
+  std::string command_line;
+};
+int Report(const ReportOptions& options);
+
+}  // namespace assay::cli

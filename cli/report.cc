@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// assay report: measures subjects, judges the controls by every law, and writes page, Markdown, JSON and figure.
+
+#include "reports/report.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <ctime>
+#include <fstream>
+
+#include "cli/build_info.h"
+#include "cli/commands.h"
+#include "cli/console.h"
+#include "cli/select.h"
+#include "properties/engine/engine.h"
+#include "reports/measure.h"
+#include "reports/npy.h"
+#include "subjects/case_io.h"
+#include "subjects/registry.h"
+
+namespace assay::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using reports::LawRow;
+using reports::Measured;
+
+// Ours, the plain scalar loop, and the two mistakes that the figures are about.
+const std::vector<std::string> kDefaultSubjects = {"assay", "scalar", "naive", "rounded_shift"};
+
+std::string KindOf(const std::string& name) {
+  const subjects::BuiltIn* built_in = subjects::FindBuiltIn(name);
+  if (built_in == nullptr) return "yours";
+  switch (built_in->kind) {
+    case subjects::Kind::kOurs:
+      return "ours";
+    case subjects::Kind::kReference:
+      return "reference";
+    case subjects::Kind::kControl:
+      return "control";
+    case subjects::Kind::kFaulty:
+      return "faulty";
+  }
+  return "?";
+}
+
+std::string CpuModel() {
+  std::ifstream in("/proc/cpuinfo");
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  }
+  return "";
+}
+
+// Every law on the subject; the first finding of each becomes a case file.
+void JudgeLaws(const std::string& name, subjects::Subject& subject, const ReportOptions& options, Progress& progress,
+               std::vector<LawRow>& rows) {
+  for (const properties::Property& property : properties::Catalogue()) {
+    progress.Show(fmt::format("laws: {} on {}", property.name, name));
+    properties::EngineOptions engine;
+    engine.seed = options.seed;
+    engine.cases = options.cases;
+    engine.max_findings = 1;
+    engine.tier = options.tier;
+    const properties::PropertyResult result = properties::RunProperty(property, subject, engine);
+    LawRow row{name, KindOf(name), property.name, property.law, "holds", fmt::format("{} cases", result.holds), ""};
+    if (result.violated > 0) {
+      const properties::Finding& finding = result.findings.front();
+      const fs::path file =
+          options.out / "cases" / fmt::format("law-{}-{}.json", fs::path(name).stem().string(), property.name);
+      subjects::WriteCase(file, finding.minimal);
+      row.verdict = "violated";
+      row.reason = finding.minimal_judgement.reason;
+      row.case_file = file.string();
+    } else if (result.not_applicable == result.cases) {
+      row.verdict = "not applicable";
+      row.reason = result.skip_reason;
+    } else if (result.undecided > 0) {
+      row.verdict = "undecided";
+      row.reason = result.doubt;
+    }
+    rows.push_back(std::move(row));
+  }
+}
+
+// Whether the first subject broke its claim or a law: what decides the exit code.
+bool FirstSubjectFails(const reports::Report& report, const subjects::SubjectInfo& info) {
+  const std::string& name = report.measured.measurements.front().subject;
+  for (const reports::Measurement& m : report.measured.measurements) {
+    if (m.subject != name) continue;
+    const bool rounded_wrong = info.softmax_f32.kind == ASSAY_CLAIM_CORRECTLY_ROUNDED && m.statistics.misrounded() > 0;
+    const bool too_far = info.softmax_f32.kind == ASSAY_CLAIM_MAX_ULP && m.statistics.max() > info.softmax_f32.max_ulp;
+    if (rounded_wrong || too_far || m.failed_rows > 0) return true;
+  }
+  for (const LawRow& row : report.laws) {
+    if (row.subject == name && row.verdict == "violated") return true;
+  }
+  return false;
+}
+
+reports::Provenance ProvenanceOf(const ReportOptions& options, const std::string& name,
+                                 const subjects::SubjectInfo& info) {
+  const bool referee = options.tier == oracle::Tier::kReferee;
+  reports::Provenance p;
+  p.commit = kBuildCommit;
+  p.date = fmt::format("{:%Y-%m-%d}", fmt::gmtime(std::time(nullptr)));
+  p.subject = name;
+  p.subject_version = info.version;
+  p.cpu = CpuModel();
+  p.compiler = kBuildCompiler;
+  p.compiler_flags = kBuildFlags;
+  p.target = KindOf(name) == "ours" ? assay_target_name(0) : "";
+  p.samples = fmt::format("at least {} logits in each family, searched and not exhaustive", options.elements);
+  p.oracle = referee ? "referee (MPFR)" : "bulk (Arb), violations of laws confirmed by the referee (MPFR)";
+  p.oracle_precision = referee ? "133 bits, raised until the nearest float is certain"
+                               : "96 bits, raised until the nearest float is certain";
+  p.command = options.command_line;
+  p.seed = options.seed;
+  return p;
+}
+
+}  // namespace
+
+int Report(const ReportOptions& options) {
+  std::vector<std::string> names = options.subjects.empty() ? kDefaultSubjects : options.subjects;
+  std::vector<std::unique_ptr<subjects::Subject>> subjects;
+  std::vector<Measured> measured;
+  for (const std::string& name : names) {
+    subjects.push_back(OpenSubject(name));
+    measured.push_back({name, KindOf(name), subjects.back().get()});
+  }
+  reports::NpyArray logits;
+  if (!options.logits.empty()) logits = reports::ReadNpy(options.logits);
+  reports::PrepareOutDir(options.out);
+
+  fmt::print("seed {}; {} subjects, {} oracle, at least {} logits in each family\n", options.seed, names.size(),
+             oracle::TierName(options.tier), options.elements);
+  std::fflush(stdout);
+  Progress progress;
+  reports::Report report;
+  reports::MeasureOptions measure;
+  measure.seed = options.seed;
+  measure.elements_per_family = options.elements;
+  measure.tier = options.tier;
+  measure.progress = [&](std::uint64_t done, std::uint64_t total) {
+    progress.Show(fmt::format("measuring: {} of {} logits", done, total));
+  };
+  report.measured = reports::Measure(measured, measure);
+  fs::create_directories(options.out / "cases");
+  reports::WriteWorstCases(report.measured, options.out / "cases");
+
+  JudgeLaws(names.front(), *subjects.front(), options, progress, report.laws);
+  for (const subjects::BuiltIn& built_in : subjects::BuiltIns()) {
+    if (built_in.kind != subjects::Kind::kControl) continue;
+    const auto control = OpenSubject(built_in.name);
+    JudgeLaws(built_in.name, *control, options, progress, report.laws);
+  }
+  progress.Show("published examples");
+  report.published =
+      reports::JudgePublished(reports::ReadPublished(reports::BuiltInPublishedJson()), *subjects.front(), options.tier);
+  report.special_values = reports::MeasureSpecialValues(measured, options.tier);
+  if (!options.logits.empty()) {
+    report.user_logits.push_back(reports::MeasureUserLogits(measured, logits, options.logits.string(), options.tier));
+  }
+  report.provenance = ProvenanceOf(options, names.front(), subjects.front()->info());
+  report.verdict = reports::Verdict(report);
+  reports::WriteReport(report, options.out);
+  progress.Clear();
+
+  const bool fails = FirstSubjectFails(report, subjects.front()->info());
+  const reports::PublishedCounts published = reports::CountPublished(report.published);
+  fmt::print("{}: {}\n", fails ? Bad("findings") : Good("clean"), report.verdict);
+  fmt::print("published figures: {} right, {} wrong in print; {} claims hold, {} do not\n", published.right,
+             published.wrong, published.claims_hold, published.claims_fail);
+  std::size_t broken = 0;
+  for (const LawRow& row : report.laws) broken += row.kind == "control" && row.verdict == "violated";
+  fmt::print("laws broken by the alternatives to softmax: {}\n", broken);
+  fmt::print("{}\n", Bold(fs::absolute(options.out / "index.html").lexically_normal().string()));
+  return fails ? kFindings : kClean;
+}
+
+}  // namespace assay::cli
