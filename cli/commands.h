@@ -51,8 +51,8 @@ struct FuzzOptions {
   double seconds = 60;
   std::filesystem::path state = "assay-fuzz";
   std::filesystem::path fuzzer;      // empty: looked for beside this program's build
-  std::filesystem::path seeds;       // folder of seed inputs; empty: none
-  std::filesystem::path dictionary;  // for -dict; empty: none
+  std::filesystem::path seeds;       // folder of seed inputs; empty: the source tree's
+  std::filesystem::path dictionary;  // for -dict; likewise
 };
 int Fuzz(const FuzzOptions& options);
 

@@ -104,20 +104,20 @@ bool Examine(const fs::path& artifact, const FuzzOptions& options, subjects::Sub
 
 int Fuzz(const FuzzOptions& options) {
   const auto subject = OpenSubject(options.subject);
-  const fs::path fuzzer = FindFuzzer(options);
+  const fs::path fuzzer = fs::absolute(FindFuzzer(options));
   const fs::path corpus = options.state / "corpus";
   const fs::path artifacts = options.state / "artifacts";
   const fs::path log = options.state / "fuzz.log";
   fs::create_directories(corpus);
   fs::create_directories(artifacts);
   const std::size_t corpus_before = FilesIn(corpus).size();
-  std::vector<std::string> words = {fs::absolute(fuzzer).string(), corpus.string()};
+  std::vector<std::string> words = {fuzzer.string(), corpus.string()};
   if (!options.seeds.empty()) words.push_back(options.seeds.string());
   words.insert(words.end(),
                {"-fork=1", "-ignore_crashes=1", "-ignore_timeouts=1", "-ignore_ooms=1", "-timeout=20",
                 "-use_value_profile=1", "-max_len=2048", fmt::format("-artifact_prefix={}/", artifacts.string()),
                 fmt::format("-max_total_time={}", std::max(1, static_cast<int>(options.seconds)))});
-  if (!options.dictionary.empty()) words.push_back(fmt::format("-dict={}", options.dictionary.string()));
+  if (fs::exists(dictionary)) words.push_back(fmt::format("-dict={}", dictionary.string()));
   fmt::print("fuzzing {} for {:g} s; corpus of {} inputs in {}; log in {}\n", options.subject, options.seconds,
              corpus_before, corpus.string(), log.string());
   std::fflush(stdout);

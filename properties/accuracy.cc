@@ -148,13 +148,17 @@ Judgement CheckOrder(const Case& c, Context& context) {
     for (std::size_t j = 0; j < c.cols; ++j) {
       if (c.Visible(r, j)) order.push_back(j);
     }
-    std::stable_sort(order.begin(), order.end(), [x](std::size_t a, std::size_t b) { return x[a] < x[b]; });
+    std::sort(order.begin(), order.end(), [x](std::size_t a, std::size_t b) { return x[a] < x[b]; });
     const RowShape shape = ShapeOf(c, r);
     // Neighbours suffice where the bound is 0; where shares may err, `low` carries the highest lower limit so far.
     double low = 0;
     std::size_t low_at = 0;
     for (std::size_t k = 0; k < order.size(); ++k) {
       const std::size_t j = order[k];
+      if (std::isnan(p[j])) {
+        return Violated(fmt::format("row {}: entry {} is {}: it has no place in the order", r, j, Show(p[j])), kInf,
+                        Witness{r, j, x[j], p[j], 0, kInf, 0});
+      }
       if (k > 0 && x[order[k - 1]] == x[j] && !SameFloat(p[order[k - 1]], p[j])) {
         return Violated(fmt::format("row {}: entries {} and {} both have the logit {}, but the shares {} and {}", r,
                                     order[k - 1], j, Show(x[j]), Show(p[order[k - 1]]), Show(p[j])),

@@ -49,6 +49,7 @@ Judgement CheckExactShift(const Case& c, Context& context) {
       const double bound = 2 * BoundUlp(context.subject.info(), visible, gap == 0 ? 0 : gap / c.temperature) *
                            UlpOf(std::max(std::fabs(a), std::fabs(b)));
       const double err = std::fabs(static_cast<double>(a) - b);
+      if (SameFloat(a, b)) continue;
       const double severity = std::isnan(a) || std::isnan(b) ? std::numeric_limits<double>::infinity() : err / bound;
       if (severity > 1 && severity > worst.severity) {
         worst = Violated(fmt::format("entry [{}, {}] is {} after adding {} to the row, but {} before", r, j, Show(b),

@@ -43,13 +43,6 @@ std::vector<double> Shares(const UlpStatistics& statistics) {
   return shares;
 }
 
-// "a", "a = b", "a and 5 equal to it"
-std::string JoinLabels(const std::vector<std::string>& names) {
-  if (names.size() == 1) return names[0];
-  if (names.size() == 2) return names[0] + " = " + names[1];
-  return fmt::format("{} and {} equal to it", names[0], names.size() - 1);
-}
-
 Curve MakeCurve(const GapSeries& gaps, std::string label) {
   Curve curve{std::move(label), {}};
   for (std::size_t bin = 0; bin < GapSeries::kBins; ++bin) {
@@ -66,22 +59,38 @@ bool IsBeyond(const Curve& curve) {
 
 }  // namespace
 
-Figures PrepareFigures(const MeasureResult& measured) {
-  Figures figures;
-  figures.bins = BinLabels();
+std::vector<std::vector<std::string>> GroupEqual(const MeasureResult& measured) {
   const auto& gaps = measured.gaps;
+  std::vector<std::vector<std::string>> groups;
   std::vector<bool> taken(gaps.size(), false);
   for (std::size_t i = 0; i < gaps.size(); ++i) {
     if (taken[i]) continue;
     const UlpStatistics total = Total(measured, gaps[i].subject);
-    if (total.count() == 0) continue;
-    std::vector<std::string> names = {gaps[i].subject};
+    groups.push_back({gaps[i].subject});
     for (std::size_t j = i + 1; j < gaps.size(); ++j) {
       if (taken[j] || gaps[i].max_err != gaps[j].max_err || !(total == Total(measured, gaps[j].subject))) continue;
       taken[j] = true;
-      names.push_back(gaps[j].subject);
+      groups.back().push_back(gaps[j].subject);
     }
-    Curve curve = MakeCurve(gaps[i], JoinLabels(names));
+  }
+  return groups;
+}
+
+std::string GroupLabel(const std::vector<std::string>& names) {
+  if (names.size() == 1) return names[0];
+  if (names.size() == 2) return names[0] + " = " + names[1];
+  return fmt::format("{} and {} equal to it", names[0], names.size() - 1);
+}
+
+Figures PrepareFigures(const MeasureResult& measured) {
+  Figures figures;
+  figures.bins = BinLabels();
+  for (const std::vector<std::string>& names : GroupEqual(measured)) {
+    const UlpStatistics total = Total(measured, names[0]);
+    if (total.count() == 0) continue;
+    const auto gaps = std::find_if(measured.gaps.begin(), measured.gaps.end(),
+                                   [&](const GapSeries& g) { return g.subject == names[0]; });
+    Curve curve = MakeCurve(*gaps, GroupLabel(names));
     figures.panels.push_back({curve.label, Shares(total)});
     if (IsBeyond(curve)) {
       figures.beyond.insert(figures.beyond.end(), names.begin(), names.end());

@@ -39,6 +39,11 @@ struct Figures {
   std::vector<Panel> panels;
 };
 
+// The subjects in order, those together whose statistics and curves are the same.
+std::vector<std::vector<std::string>> GroupEqual(const MeasureResult& measured);
+// "a", "a = b", "a and 5 equal to it"
+std::string GroupLabel(const std::vector<std::string>& names);
+
 Figures PrepareFigures(const MeasureResult& measured);
 
 // Okabe & Ito's palette, distinct for every common kind of colour vision, then again dashed.

@@ -44,7 +44,7 @@ std::string FiguresSection(const Figures& figures) {
   html += Chart("curves", CurvesSvg(figures), CurvesSpec(figures));
   html += fmt::format(
       "<figcaption>The largest error of any result whose logit lies that far below its row's maximum. Rounding "
-      "<code>x − max</code> in f32 alone makes the wedge that grows to 66 ULP. The dotted line is ½ ULP, the "
+      "<code>x − max</code> in f32 alone makes the wedge that grows past 64 ULP. The dotted line is ½ ULP, the "
       "bound of a correctly rounded result. Values beyond {} or below {} ULP lie on the "
       "edge.{}</figcaption></figure>\n",
       Figures::kErrTop, Figures::kErrBottom,
@@ -92,11 +92,10 @@ Page BuildPage(const Report& report) {
   page.Section("yours", "Your logits", user);
   if (is_measured) page.Section("accuracy", "Accuracy", HtmlAccuracy(report.measured));
   if (!report.laws.empty()) {
-    page.Section(
-        "laws", "Why softmax", "Why softmax: what each alternative breaks",
-        "<p>Every subject is held to the same laws. The controls are what people use, or try, in place of softmax: "
-        "each breaks at least one.</p>\n" +
-            HtmlLaws(report.laws));
+    page.Section("laws", "Why softmax", "Why softmax: what each alternative breaks",
+                 "<p>Every subject is held to the same laws. The controls are what people use, or try, in place of "
+                 "softmax.</p>\n" +
+                     HtmlLaws(report.laws));
   }
   if (!report.published.empty()) page.Section("published", "Published examples", HtmlPublished(report.published));
   if (!report.special_values.empty()) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "reports/figures.h"
 #include "reports/html_parts.h"
 #include "reports/sample.h"
 #include "reports/text.h"
@@ -35,24 +36,24 @@ std::string MaxCell(const Measurement& m) {
   return Ulp(m.statistics.max());
 }
 
-// Families down, subjects across, largest error in each cell.
+// Families down, subjects across, largest error in each cell; equal subjects share a column.
 std::string Matrix(const MeasureResult& measured) {
-  const std::vector<std::string> subjects = Subjects(measured);
   std::vector<std::string> head = {"input family"};
   std::vector<std::string> classes = {"keep"};
-  for (const std::string& subject : subjects) {
-    head.push_back(EscapeHtml(subject));
+  std::vector<std::string> shown;
+  for (const std::vector<std::string>& group : GroupEqual(measured)) {
+    const std::string more = group.size() == 1 ? "" : fmt::format("<br>and {} equal", group.size() - 1);
+    head.push_back(EscapeHtml(group[0]) + more);
     classes.push_back("n");
+    shown.push_back(group[0]);
   }
   HtmlTable table(head, classes);
-  std::vector<std::string> families;
-  for (const Measurement& m : measured.measurements) {
-    if (m.subject == subjects[0]) families.push_back(m.family);
-  }
-  for (const std::string& family : families) {
-    std::vector<std::string> cells = {FamilyCell(family)};
+  for (const Measurement& first : measured.measurements) {
+    if (first.subject != shown[0]) continue;
+    std::vector<std::string> cells = {FamilyCell(first.family)};
     for (const Measurement& m : measured.measurements) {
-      if (m.family == family) cells.push_back(MaxCell(m));
+      const bool is_shown = std::find(shown.begin(), shown.end(), m.subject) != shown.end();
+      if (is_shown && m.family == first.family) cells.push_back(MaxCell(m));
     }
     table.Row(cells);
   }
@@ -96,7 +97,7 @@ std::string SubjectSummary(const MeasureResult& measured, const std::string& sub
 std::string HtmlMeasurements(const MeasureResult& measured, std::string_view subject) {
   HtmlTable table(
       {"input family", "max ULP", "p99.9", "mean", "misrounded", "of", "worst input, and how to see it again"},
-      {"keep", "n", "n", "n", "n", "n", "keep"});
+      {"keep", "n", "n", "n", "n", "n", "worst"});
   for (const Measurement& m : measured.measurements) {
     if (m.subject != subject) continue;
     const UlpStatistics& s = m.statistics;

@@ -4,11 +4,15 @@
 
 #include <fmt/format.h>
 
+#include "reports/decimal.h"
 #include "reports/html_parts.h"
 #include "reports/text.h"
 
 namespace assay::reports {
 namespace {
+
+// The JSON has 20; a page needs no more than a double would show.
+constexpr int kShownDecimals = 15;
 
 std::string FigureCell(const PublishedFigure& figure) {
   std::string html = "<span class=\"keep\">";
@@ -75,7 +79,8 @@ std::string HtmlPublished(const std::vector<PublishedResult>& results) {
     const std::string printed = r.figures.empty() ? "<span class=\"quiet\">none</span>" : Lines(r.figures, FigureCell);
     const std::string id =
         fmt::format("<span title=\"{}\">{}</span>", EscapeHtml(r.example.source), EscapeHtml(r.example.id));
-    const std::string exact = Lines(r.exact, [](const std::string& digits) { return EscapeHtml(digits); });
+    const std::string exact =
+        Lines(r.exact, [](const std::string& digits) { return EscapeHtml(RoundDecimal(digits, kShownDecimals)); });
     table.Row({id, OperationCell(r.example), printed, exact, KernelCell(r), ClaimCell(r)});
   }
   return html + table.Finish();

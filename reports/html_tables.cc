@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "reports/figures.h"
 #include "reports/html_parts.h"
 #include "reports/text.h"
 
@@ -108,8 +109,11 @@ std::string HtmlUserLogits(const UserLogits& user) {
   }
   html += "</p>\n";
   HtmlTable table({"subject", "max ULP", "p99.9", "mean", "misrounded", "of", "worst input, and how to see it again"},
-                  {"keep", "n", "n", "n", "n", "n", "keep"});
+                  {"keep", "n", "n", "n", "n", "n", "worst"});
+  const auto groups = GroupEqual(user.measured);
   for (const Measurement& m : user.measured.measurements) {
+    const auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g[0] == m.subject; });
+    if (group == groups.end()) continue;  // shown with the one it equals
     const UlpStatistics& s = m.statistics;
     std::string worst;
     if (m.worst) {
@@ -120,8 +124,8 @@ std::string HtmlUserLogits(const UserLogits& user) {
     if (m.failed_rows > 0) worst += fmt::format("<div class=\"bad\">{}</div>", EscapeHtml(m.failure));
     if (m.skipped_rows > 0)
       worst += fmt::format("<div class=\"quiet\">skipped: {}</div>", EscapeHtml(m.skipped_reason));
-    table.Row({EscapeHtml(m.subject), Ulp(s.max()), Ulp(s.Quantile(0.999)), Ulp(s.Mean()), Count(s.misrounded()),
-               Count(s.count()), worst});
+    table.Row({EscapeHtml(GroupLabel(*group)), Ulp(s.max()), Ulp(s.Quantile(0.999)), Ulp(s.Mean()),
+               Count(s.misrounded()), Count(s.count()), worst});
   }
   html += table.Finish();
   if (user.preview.empty()) return html;

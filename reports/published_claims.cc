@@ -14,6 +14,7 @@
 #include "oracle/elementary.h"
 #include "reports/decimal.h"
 #include "reports/random.h"
+#include "reports/text.h"
 #include "subjects/registry.h"
 
 namespace assay::reports {
@@ -31,6 +32,12 @@ bool Says(const PublishedResult& result, std::string_view phrase) {
 }
 
 std::string Join(const std::vector<std::string>& words) { return fmt::format("[{}]", fmt::join(words, ", ")); }
+
+std::string Join(const std::vector<float>& values) {
+  std::vector<std::string> words;
+  for (const float value : values) words.push_back(Decimal(value));
+  return Join(words);
+}
 
 std::vector<std::string> Rounded(std::vector<std::string> digits, int decimals) {
   for (std::string& d : digits) d = RoundDecimal(d, decimals);
@@ -52,7 +59,14 @@ void NaiveFails(PublishedResult& result) {
   for (const std::string& x : result.example.input) c.logits.push_back(std::stof(x));
   const subjects::RunResult run = subjects::InProcess(*naive->table)->Run(c);
   const bool has_nan = std::any_of(run.probs.begin(), run.probs.end(), [](float p) { return std::isnan(p); });
-  Set(result, has_nan, fmt::format("the control 'naive' gives [{}]", fmt::join(run.probs, ", ")));
+  std::string finding = fmt::format("the control 'naive' gives {}", Join(run.probs));
+  bool holds = has_nan;
+  if (Says(result, "gives the row of [1,2,3]")) {
+    const bool same = oracle::SoftmaxDigits(std::vector<std::string>{"1", "2", "3"}, "1", kDigits) == result.exact;
+    finding += fmt::format("; softmax([1, 2, 3]) has {} {} digits", same ? "the same" : "other", kDigits);
+    holds = holds && same;
+  }
+  Set(result, holds, std::move(finding));
 }
 
 void NegativeShare(PublishedResult& result) {
@@ -98,8 +112,7 @@ void GapOrRatio(PublishedResult& result) {
 
 void Roughly(PublishedResult& result) {
   Set(result, result.figures[0].right,
-      fmt::format("the ratio is {}: right to the nearest ten, which is all that 'roughly' can mean",
-                  RoundDecimal(result.exact[0], 2)));
+      fmt::format("the ratio is {}; 'roughly' is taken as: to the nearest ten", RoundDecimal(result.exact[0], 2)));
 }
 
 void Logistic(PublishedResult& result) {
@@ -144,10 +157,9 @@ void MaskAgainstSentinel(subjects::Subject& kernel, PublishedResult& result) {
   const std::vector<float> sentinel = kernel.Run(c).probs;
   const bool leaks = std::any_of(sentinel.begin(), sentinel.end(), [](float p) { return p > 0; });
   Set(result, zero && leaks && minus_infinity == result.got,
-      fmt::format(
-          "−inf gives [{}], as the mask does; a row that is −1e9 throughout leaks [{}], and −1e9 is beyond f16's "
-          "−65504",
-          fmt::join(minus_infinity, ", "), fmt::join(sentinel, ", ")));
+      fmt::format("−inf gives {}, as the mask does; a row that is −1e9 throughout leaks {}, and −1e9 is beyond f16's "
+                  "−65504",
+                  Join(minus_infinity), Join(sentinel)));
 }
 
 }  // namespace

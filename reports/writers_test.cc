@@ -113,7 +113,7 @@ TEST(WritersTest, AnEmptyReportIsStillAPage) {
   empty.verdict = "Nothing was measured.";
   EXPECT_NE(ToHtml(empty).find("Nothing was measured."), std::string::npos);
   EXPECT_NE(ToMarkdown(empty).find("unknown"), std::string::npos);
-  EXPECT_NO_THROW(nlohmann::json::parse(ToJson(empty)));
+  EXPECT_TRUE(nlohmann::json::accept(ToJson(empty)));
 }
 
 TEST_F(WriteReportTest, WritesFourFilesAndNothingElse) {

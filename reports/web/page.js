@@ -43,7 +43,9 @@
       const width = Math.floor(chart.getBoundingClientRect().width);
       if (!force && widths.get(chart) === width) continue;
       widths.set(chart, width);
-      const spec = JSON.parse(document.getElementById(chart.dataset.spec).textContent);
+      let text = document.getElementById(chart.dataset.spec).textContent;
+      if (dark.matches) text = text.replaceAll("#0072b2", "#4c9be8"); // the palette's blue is too dark on black
+      const spec = JSON.parse(text);
       const target = document.createElement("div");
       try {
         await vegaEmbed(target, themed(spec, width), { actions: false, renderer: "svg", tooltip: true });
