@@ -111,8 +111,12 @@ int Fuzz(const FuzzOptions& options) {
   fs::create_directories(corpus);
   fs::create_directories(artifacts);
   const std::size_t corpus_before = FilesIn(corpus).size();
+  // For a build inside the source tree, build/PRESET/fuzz/softmax_fuzz, the seeds are at hand; elsewhere name them.
+  const fs::path source = fuzzer.parent_path().parent_path().parent_path().parent_path() / "fuzz";
+  const fs::path seeds = options.seeds.empty() ? source / "corpus" / "softmax" : options.seeds;
+  const fs::path dictionary = options.dictionary.empty() ? source / "floats.dict" : options.dictionary;
   std::vector<std::string> words = {fuzzer.string(), corpus.string()};
-  if (!options.seeds.empty()) words.push_back(options.seeds.string());
+  if (fs::exists(seeds)) words.push_back(seeds.string());
   words.insert(words.end(),
                {"-fork=1", "-ignore_crashes=1", "-ignore_timeouts=1", "-ignore_ooms=1", "-timeout=20",
                 "-use_value_profile=1", "-max_len=2048", fmt::format("-artifact_prefix={}/", artifacts.string()),
@@ -130,8 +134,9 @@ int Fuzz(const FuzzOptions& options) {
   std::size_t findings = 0;
   constexpr std::size_t kPresented = 10;
   for (std::size_t i = 0; i < std::min(kept.size(), kPresented); ++i) findings += Examine(kept[i], options, *subject);
-  if (kept.size() > kPresented)
+  if (kept.size() > kPresented) {
     fmt::print("  and {} more inputs in {}\n", kept.size() - kPresented, artifacts.string());
+  }
   fmt::print("{}: {} inputs kept by the fuzzer, {} findings shown; corpus now {} inputs\n",
              kept.empty() ? Good("clean") : Bad("findings"), kept.size(), findings, FilesIn(corpus).size());
   return kept.empty() ? kClean : kFindings;
