@@ -1,34 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Replays the committed corpora without libFuzzer, and holds the decoder to being total.
+// Replays the committed corpus of cases without libFuzzer, and holds the decoder to being total.
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <set>
 #include <vector>
 
+#include "fuzz/corpus.h"
 #include "fuzz/decode.h"
-#include "reports/npy.h"
 #include "subjects/random.h"
 
 namespace assay::fuzz {
 namespace {
-
-std::vector<std::filesystem::path> FilesIn(const char* folder) {
-  std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(ASSAY_FUZZ_CORPUS) / folder)) {
-    files.push_back(entry.path());
-  }
-  return files;
-}
-
-std::vector<std::uint8_t> Read(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
 
 TEST(FuzzReplayTest, OursHoldsEveryLawOnTheSoftmaxCorpus) {
   const auto subject = subjects::OpenHere("assay");
@@ -42,23 +26,6 @@ TEST(FuzzReplayTest, OursHoldsEveryLawOnTheSoftmaxCorpus) {
     EXPECT_EQ(judgement.verdict, properties::Verdict::kHolds) << file << ": " << judgement.reason;
   }
   EXPECT_EQ(laws.size(), properties::Catalogue().size()) << "a law has no seed: fuzz/make_seeds.py";
-}
-
-TEST(FuzzReplayTest, TheNpyReaderSurvivesItsCorpus) {
-  std::size_t read = 0;
-  std::size_t refused = 0;
-  for (const auto& file : FilesIn("npy")) {
-    const std::vector<std::uint8_t> bytes = Read(file);
-    try {
-      const reports::NpyArray array = reports::ParseNpy(std::as_bytes(std::span(bytes)));
-      EXPECT_EQ(array.values.size(), array.rows * array.cols) << file;
-      ++read;
-    } catch (const reports::NpyError&) {
-      ++refused;
-    }
-  }
-  EXPECT_GT(read, 0u);
-  EXPECT_GT(refused, 0u);
 }
 
 TEST(DecodeTest, MakesAValidCaseOfAnyBytes) {
