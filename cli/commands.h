@@ -22,6 +22,8 @@ struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+inline constexpr double kDefaultTimeLimitSeconds = 10;  // for each call of a subject
+
 struct CheckOptions {
   std::string subject = "assay";
   std::vector<std::string> properties;  // empty: all
@@ -30,7 +32,7 @@ struct CheckOptions {
   double seconds = 0;  // for the whole run; 0: no limit
   oracle::Tier tier = oracle::Tier::kBulk;
   std::filesystem::path findings = "assay-findings";
-  double time_limit_seconds = 10;  // for each call of the subject
+  double time_limit_seconds = kDefaultTimeLimitSeconds;
 };
 int Check(const CheckOptions& options);
 
@@ -38,6 +40,7 @@ struct ReplayOptions {
   std::filesystem::path file;
   std::string subject = "assay";
   std::string property;  // empty: the one the case names
+  double time_limit_seconds = kDefaultTimeLimitSeconds;
 };
 int Replay(const ReplayOptions& options);
 
@@ -64,7 +67,7 @@ struct ReportOptions {
   std::uint64_t elements = 20'000;  // for each family, at least
   std::uint64_t cases = 100;        // for each control and law
   oracle::Tier tier = oracle::Tier::kBulk;
-  std::string command_line;
+  std::string command_line;  // as a shell reads it back
 };
 int Report(const ReportOptions& options);
 

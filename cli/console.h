@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,13 @@ std::string Bold(std::string_view text);
 std::string Good(std::string_view text);
 std::string Bad(std::string_view text);
 std::string Doubtful(std::string_view text);
+
+// The text broken at spaces where it would pass column 100, for a first line that starts at column `indent` and further
+// lines that are indented to it. Words stay whole however long: commands and paths are to be copied.
+std::string Wrapped(std::string_view text, std::size_t indent);
+
+// "assay: TEXT" on standard error, wrapped where that is a terminal.
+void PrintError(std::string_view text);
 
 // One line on standard error that overwrites itself, at most ten times a second; nothing where that is no terminal.
 class Progress {

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "cli/commands.h"
 #include "subjects/registry.h"
 
 namespace assay::cli {

@@ -9,13 +9,14 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/commands.h"
 #include "properties/property.h"
 #include "subjects/subject.h"
 
 namespace assay::cli {
 
 // subjects::Open, with an unknown built-in name turned into a UsageError.
-std::unique_ptr<subjects::Subject> OpenSubject(std::string_view name, double time_limit_seconds = 10);
+std::unique_ptr<subjects::Subject> OpenSubject(std::string_view name, double time_limit_seconds = kDefaultTimeLimitSeconds);
 
 // The named laws, all where there is no name. UsageError for an unknown one, with those that exist.
 std::vector<const properties::Property*> SelectProperties(const std::vector<std::string>& names);

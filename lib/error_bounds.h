@@ -4,8 +4,6 @@
 
 #pragma once
 
-#include <cstddef>
-
 namespace assay::bounds {
 
 inline constexpr double kU = 0x1p-53;  // unit roundoff of double
@@ -32,9 +30,11 @@ inline constexpr double kSumRelativeUnitTemperature = 12 * kU + kExpRelative + 2
 inline constexpr double kProbabilityRelative = kSumRelative + kExpRelative + 4.1 * kU;
 inline constexpr double kProbabilityRelativeUnitTemperature = kSumRelativeUnitTemperature + kExpRelative + 4.1 * kU;
 
-// The double-double path, relative, for rows of n: its exponential is good to 2^-96, and every addition of the
-// lanewise sums to 2^-104.
-constexpr double AccurateRelative(std::size_t n) { return 0x1p-94 + static_cast<double>(n) * 0x1p-104; }
+// ExpAccurate in exp-inl.h against exp(z), relative, -600 <= z <= 0; below, where no f32 share can tell the value from
+// 0, its low part becomes subnormal and loses digits. What it decides, a quotient of two such values
+// whose sum adds n roundings of 2^-104, is then known to 2^-94 + n 2^-104: a doubtful quotient stays in doubt, and is
+// rounded by its double-double value, only if it lies that close to a midpoint, one chance in 2^69 for n <= 1000.
+inline constexpr double kExpAccurateRelative = 0x1p-96;
 
 // T below kHardmaxBelow gives the same bits as T = 0, T above kUniformAbove the same as T = +inf, because
 //   two unequal f32 differ by at least 2^-149: below 2^-300 every exponent but the maximum's is under -2^151, so

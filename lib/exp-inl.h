@@ -4,7 +4,7 @@
 //
 // Method   z = k ln2/16 + r, |r| <= ln2/32 (Cody & Waite 1980, ch. 6; the table: Tang 1989),
 //          exp(z) = 2^floor(k/16) * 2^((k mod 16)/16) * exp(r), exp(r) by its Taylor polynomial.
-// Error    bounds::kExpRelative, bounds::AccurateRelative; see error_bounds.h.
+// Error    bounds::kExpRelative, bounds::kExpAccurateRelative; see error_bounds.h.
 // FP       round-to-nearest, contraction off. Compiled once per target.
 
 #if defined(ASSAY_LIB_EXP_INL_H_) == defined(HWY_TARGET_TOGGLE)

@@ -50,9 +50,9 @@ struct Undecided : std::runtime_error {
 // softmax of the row, one Exact for each entry. Throws Undecided.
 std::vector<Exact> Softmax(const Row& row, Tier tier);
 
-// exp(x), as a double-precision Exact-like enclosure, for the exhaustive test of the library's internal exponential:
-// |got / exp(x) - 1| as a double, rounded up, computed with Arb.
-double ExpRelativeError(double x, double got);
+// |(got + got_lo) / exp(x) - 1|, rounded up, computed with Arb: for tests of exponentials in double, or in
+// double-double.
+double ExpRelativeError(double x, double got, double got_lo = 0);
 
 // |got - exact| in units of exact.ulp: 0 where both are NaN, +inf where one is NaN or got is infinite.
 double ErrUlp(double got, const Exact& exact);

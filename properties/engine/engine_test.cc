@@ -7,13 +7,21 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
-#include <set>
 
 #include "subjects/case_io.h"
 #include "subjects/registry.h"
 
+namespace assay::subjects {
+// How GoogleTest shows a parameter.
+void PrintTo(const BuiltIn& built_in, std::ostream* out) { *out << built_in.name; }
+}  // namespace assay::subjects
+
 namespace assay::properties {
+
+void PrintTo(const Property& property, std::ostream* out) { *out << property.name; }
+
 namespace {
 
 using subjects::BuiltIn;
@@ -26,53 +34,76 @@ EngineOptions Options(std::uint64_t cases) {
   return options;
 }
 
-TEST(EngineTest, EachFaultySubjectAndControlIsRejectedByItsLaw) {
-  std::set<std::string> laws_with_a_fault;
+std::vector<BuiltIn> BuiltInsOf(std::initializer_list<Kind> kinds) {
+  std::vector<BuiltIn> chosen;
   for (const BuiltIn& built_in : subjects::BuiltIns()) {
-    if (built_in.kind != Kind::kFaulty && built_in.kind != Kind::kControl) continue;
-    const Property* property = FindProperty(built_in.breaks);
-    ASSERT_NE(property, nullptr) << built_in.name << " names no law: " << built_in.breaks;
-    if (built_in.kind == Kind::kFaulty) laws_with_a_fault.insert(property->name);
-    const auto subject = subjects::Open(built_in.name);
-    EngineOptions options = Options(400);
-    options.max_findings = 1;
-    const PropertyResult result = RunProperty(*property, *subject, options);
-    EXPECT_GT(result.violated, 0u) << built_in.name << " passes " << property->name;
-    ASSERT_FALSE(result.findings.empty()) << built_in.name;
-    const Finding& finding = result.findings.front();
-    std::printf("%-30s %-24s %4llu of %llu cases; minimal: %s\n", built_in.name.c_str(), property->name,
-                static_cast<unsigned long long>(result.violated), static_cast<unsigned long long>(result.cases),
-                subjects::Summary(finding.minimal).c_str());
-    EXPECT_GE(finding.worst_judgement.severity, finding.minimal_judgement.severity);
-    EXPECT_LE(finding.minimal.logits.size(), 40u) << built_in.name << " is shrunk badly";
-
-    // What is written to the case file violates the law again, for the same reason.
-    const auto file = std::filesystem::temp_directory_path() / ("assay-engine-test-" + built_in.name + ".json");
-    subjects::WriteCase(file, finding.minimal);
-    Context context{*subject};
-    const Judgement again = Judge(*property, subjects::ReadCase(file), context);
-    EXPECT_EQ(again.verdict, Verdict::kViolated) << built_in.name;
-    EXPECT_EQ(again.reason, finding.minimal_judgement.reason);
-    std::filesystem::remove(file);
+    if (std::find(kinds.begin(), kinds.end(), built_in.kind) != kinds.end()) chosen.push_back(built_in);
   }
-  for (const Property& property : Catalogue()) {
-    EXPECT_TRUE(laws_with_a_fault.contains(property.name)) << "no faulty subject for " << property.name;
+  return chosen;
+}
+
+std::string NameOf(const BuiltIn& built_in) {
+  std::string name = built_in.name;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+class WrongSubject : public testing::TestWithParam<BuiltIn> {};
+
+TEST_P(WrongSubject, IsRejectedByItsLaw) {
+  const BuiltIn& built_in = GetParam();
+  const Property* property = FindProperty(built_in.breaks);
+  ASSERT_NE(property, nullptr) << built_in.name << " names no law: " << built_in.breaks;
+  const auto subject = subjects::Open(built_in.name);
+  EngineOptions options = Options(400);
+  options.max_findings = 1;
+  const PropertyResult result = RunProperty(*property, *subject, options);
+  ASSERT_GT(result.violated, 0u) << built_in.name << " passes " << property->name;
+  ASSERT_FALSE(result.findings.empty());
+  const Finding& finding = result.findings.front();
+  std::printf("%s: %llu of %llu cases; minimal: %s\n", property->name, static_cast<unsigned long long>(result.violated),
+              static_cast<unsigned long long>(result.cases), subjects::Summary(finding.minimal).c_str());
+  EXPECT_GE(finding.worst_judgement.severity, finding.minimal_judgement.severity);
+  EXPECT_LE(finding.minimal.logits.size(), 40u) << "shrunk badly";
+
+  // What is written to the case file violates the law again, for the same reason.
+  const auto file = std::filesystem::temp_directory_path() / ("assay-engine-test-" + built_in.name + ".json");
+  subjects::WriteCase(file, finding.minimal);
+  Context context{*subject};
+  const Judgement again = Judge(*property, subjects::ReadCase(file), context);
+  EXPECT_EQ(again.verdict, Verdict::kViolated);
+  EXPECT_EQ(again.reason, finding.minimal_judgement.reason);
+  std::filesystem::remove(file);
+}
+
+INSTANTIATE_TEST_SUITE_P(Faulty, WrongSubject, testing::ValuesIn(BuiltInsOf({Kind::kFaulty})),
+                         [](const auto& test) { return NameOf(test.param); });
+INSTANTIATE_TEST_SUITE_P(Control, WrongSubject, testing::ValuesIn(BuiltInsOf({Kind::kControl})),
+                         [](const auto& test) { return NameOf(test.param); });
+
+class Law : public testing::TestWithParam<Property> {};
+
+TEST_P(Law, HoldsOnEveryRightSubject) {
+  const Property& property = GetParam();
+  for (const BuiltIn& built_in : BuiltInsOf({Kind::kOurs, Kind::kReference})) {
+    const auto subject = subjects::Open(built_in.name);
+    const PropertyResult result = RunProperty(property, *subject, Options(400));
+    EXPECT_EQ(result.violated, 0u) << built_in.name << ": "
+                                   << (result.findings.empty() ? "" : result.findings.front().minimal_judgement.reason);
+    EXPECT_EQ(result.undecided, 0u) << built_in.name << ": " << result.doubt;
+    EXPECT_EQ(result.not_applicable, 0u) << built_in.name << ": " << result.skip_reason;
+    EXPECT_EQ(result.holds, result.cases);
   }
 }
 
-TEST(EngineTest, WhatIsRightPassesEveryLaw) {
-  for (const BuiltIn& built_in : subjects::BuiltIns()) {
-    if (built_in.kind != Kind::kOurs && built_in.kind != Kind::kReference) continue;
-    const auto subject = subjects::Open(built_in.name);
-    for (const Property& property : Catalogue()) {
-      const PropertyResult result = RunProperty(property, *subject, Options(150));
-      EXPECT_EQ(result.violated, 0u) << built_in.name << " " << property.name << ": "
-                                     << (result.findings.empty() ? ""
-                                                                 : result.findings.front().minimal_judgement.reason);
-      EXPECT_EQ(result.undecided, 0u) << built_in.name << " " << property.name << ": " << result.doubt;
-      EXPECT_EQ(result.not_applicable, 0u) << built_in.name << " " << property.name << ": " << result.skip_reason;
-      EXPECT_EQ(result.holds, result.cases);
-    }
+INSTANTIATE_TEST_SUITE_P(Catalogue, Law, testing::ValuesIn(Catalogue().begin(), Catalogue().end()),
+                         [](const auto& test) { return std::string(test.param.name); });
+
+TEST(EngineTest, EveryLawHasAFaultySubject) {
+  const auto faulty = BuiltInsOf({Kind::kFaulty});
+  for (const Property& property : Catalogue()) {
+    EXPECT_TRUE(std::any_of(faulty.begin(), faulty.end(), [&](const BuiltIn& b) { return b.breaks == property.name; }))
+        << property.name;
   }
 }
 
