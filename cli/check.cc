@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/findings.h"
+#include "cli/folder.h"
 #include "cli/select.h"
 #include "properties/engine/engine.h"
 
@@ -26,7 +27,7 @@ std::string FileStem(const std::string& subject) { return std::filesystem::path(
 void PrintLine(const Property& property, const PropertyResult& result) {
   // Padded before it is coloured: escape sequences have no width.
   std::string verdict = Good("holds    ");
-  std::string note = fmt::format("{} cases", result.holds);
+  std::string note = Counted(result.holds, "case");
   if (result.violated > 0) {
     verdict = Bad("VIOLATED ");
     note = fmt::format("{} of {} cases", result.violated, result.cases);
@@ -43,18 +44,20 @@ void PrintLine(const Property& property, const PropertyResult& result) {
       note += fmt::format(", {} undecided ({})", result.undecided, result.doubt);
     }
   }
-  fmt::print("  {} {:24} {}\n", verdict, property.name, note);
+  fmt::print("  {} {:24} {}\n", verdict, property.name, Wrapped(note, 37));
 }
 
 }  // namespace
 
 int Check(const CheckOptions& options) {
   const std::vector<const Property*> selected = SelectProperties(options.properties);
+  CheckWritable(options.findings, "choose another with --findings");
   const auto subject = OpenSubject(options.subject, options.time_limit_seconds);
   const subjects::SubjectInfo& info = subject->info();
-  fmt::print("seed {}; {} {} ({})\n  claims {}; {} laws, {} cases each, {} oracle\n", options.seed, info.name,
-             info.version, options.subject, ClaimText(info), selected.size(), options.cases,
-             oracle::TierName(options.tier));
+  fmt::print("seed {}; {} ({})\n  {}\n", options.seed, TitleOf(info), options.subject,
+             Wrapped(fmt::format("claims {}; {}, {} each, {} oracle", ClaimText(info), Counted(selected.size(), "law"),
+                                 Counted(options.cases, "case"), oracle::TierName(options.tier)),
+                     2));
 
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
@@ -78,23 +81,28 @@ int Check(const CheckOptions& options) {
     engine.progress = [&](std::uint64_t done) {
       progress.Show(fmt::format("[{:2}/{}] {} {}/{}", i + 1, selected.size(), property.name, done, options.cases));
     };
-    const PropertyResult result = properties::RunProperty(property, *subject, engine);
+    const bool time_is_up = options.seconds > 0 && elapsed() >= options.seconds;
+    const PropertyResult result = time_is_up ? PropertyResult{} : properties::RunProperty(property, *subject, engine);
     progress.Clear();
     PrintLine(property, result);
-    if (!result.findings.empty()) fmt::print("    law      {}\n", property.law);
+    if (!result.findings.empty()) fmt::print("    law      {}\n", Wrapped(property.law, 13));
     for (std::size_t k = 0; k < result.findings.size(); ++k) {
-      Present(result.findings[k], options.subject, options.findings,
+      Present(result.findings[k], {options.subject, options.time_limit_seconds}, options.findings,
               fmt::format("{}-{}-{}", FileStem(options.subject), property.name, k + 1));
     }
     std::fflush(stdout);
     cases += result.cases;
     violated += result.violated > 0;
     undecided += result.undecided > 0;
-    not_run += result.cases == 0 && options.cases > 0;
+    not_run += result.cases == 0;
     skipped += result.cases > 0 && result.not_applicable == result.cases;
   }
-  fmt::print("{}: {} of {} laws violated, {} undecided, {} skipped; {} cases in {:.1f} s\n",
-             violated > 0 ? Bad("findings") : Good("clean"), violated, selected.size(), undecided, skipped, cases,
+  const std::string not_run_text = not_run > 0 ? fmt::format(", {} not run", not_run) : "";
+  fmt::print("{}: {} of {} violated, {} undecided, {} skipped{}; {} in {:.1f} s\n",
+             violated > 0  ? Bad("findings")
+             : not_run > 0 ? Doubtful("incomplete")
+                           : Good("clean"),
+             violated, Counted(selected.size(), "law"), undecided, skipped, not_run_text, Counted(cases, "case"),
              elapsed());
   if (violated > 0) return kFindings;
   return not_run > 0 ? kBudget : kClean;

@@ -23,10 +23,12 @@ void PresentCase(const char* which, const subjects::Case& c, const properties::J
   fmt::print("{:{}}{}\n", "", kIndent, Wrapped(judgement.reason, kIndent));
   if (judgement.witness && std::isfinite(judgement.witness->err_ulp) && judgement.witness->err_ulp != 0) {
     const properties::Witness& w = *judgement.witness;
-    fmt::print("{:{}}input {:a} ({:.9g}), got {:a}, want {:a}, error {:.4g} ULP\n", "", kIndent, w.input, w.input,
-               w.got, w.want, std::fabs(w.err_ulp));
+    const std::string text = fmt::format("input {:a} ({:.9g}), got {:a}, want {:a}, error {:.4g} ULP", w.input, w.input,
+                                         w.got, w.want, std::fabs(w.err_ulp));
+    fmt::print("{:{}}{}\n", "", kIndent, Wrapped(text, kIndent));
   }
-  std::string command = fmt::format("assay replay {} --subject {}", ShellQuoted(file.string()), ShellQuoted(with.subject));
+  std::string command =
+      fmt::format("assay replay {} --subject {}", ShellQuoted(file.string()), ShellQuoted(with.subject));
   if (with.time_limit_seconds != kDefaultTimeLimitSeconds) {
     command += fmt::format(" --time-limit {}s", with.time_limit_seconds);
   }

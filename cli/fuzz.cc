@@ -16,6 +16,7 @@
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/findings.h"
+#include "cli/folder.h"
 #include "cli/select.h"
 #include "fuzz/decode.h"
 #include "properties/engine/engine.h"
@@ -29,7 +30,8 @@ namespace fs = std::filesystem;
 fs::path FindFuzzer(const FuzzOptions& options) {
   if (!options.fuzzer.empty()) {
     if (!fs::exists(options.fuzzer)) {
-      throw std::runtime_error(fmt::format("--fuzzer {}: no such file", options.fuzzer.string()));
+      throw UsageError(fmt::format("--fuzzer {}: no such file; build it first (assay fuzz --help says how)",
+                                   options.fuzzer.string()));
     }
     return options.fuzzer;
   }
@@ -94,9 +96,9 @@ bool Examine(const fs::path& artifact, const FuzzOptions& options, subjects::Sub
                artifact.filename().string(), decoded.property->name, properties::VerdictName(judgement.verdict));
     return false;
   }
-  fmt::print("  {} {}: {}\n", Bad("VIOLATED"), decoded.property->name, decoded.property->law);
+  fmt::print("  {} {}\n    law      {}\n", Bad("VIOLATED"), decoded.property->name, Wrapped(decoded.property->law, 13));
   const properties::Finding finding = properties::Shrink(*decoded.property, subject, c, {});
-  Present(finding, options.subject, options.state / "findings", artifact.filename().string());
+  Present(finding, {options.subject}, options.state / "findings", artifact.filename().string());
   return true;
 }
 
@@ -108,8 +110,15 @@ int Fuzz(const FuzzOptions& options) {
   const fs::path corpus = options.state / "corpus";
   const fs::path artifacts = options.state / "artifacts";
   const fs::path log = options.state / "fuzz.log";
-  fs::create_directories(corpus);
-  fs::create_directories(artifacts);
+  for (const fs::path& given : {options.seeds, options.dictionary}) {
+    if (!given.empty() && !fs::exists(given)) {
+      throw UsageError(fmt::format("{}: no such file or folder; check the path", given.string()));
+    }
+  }
+  constexpr const char* kRemedy = "choose another with --state";
+  CheckWritable(options.state, kRemedy);
+  MakeFolder(corpus, kRemedy);
+  MakeFolder(artifacts, kRemedy);
   const std::size_t corpus_before = FilesIn(corpus).size();
   // For a build inside the source tree, build/PRESET/fuzz/softmax_fuzz, the seeds are at hand; elsewhere name them.
   const fs::path source = fuzzer.parent_path().parent_path().parent_path().parent_path() / "fuzz";

@@ -5,10 +5,12 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cmath>
+#include <charconv>
 #include <cstdio>
 
 #include "cli/commands.h"
+#include "cli/console.h"
+#include "cli/select.h"
 #include "oracle/oracle.h"
 
 namespace assay::cli {
@@ -22,8 +24,10 @@ constexpr const char* kFooter =
     "A SUBJECT is a built-in name (assay probe lists them) or the path of a shared library that exports\n"
     "assay_subject_v1. `assay COMMAND --help` shows examples.";
 
+constexpr double kYear = 366 * 24 * 3600.0;
+
 // "90", "90s", "15m" or "8h" in seconds; CLI11 shows what it throws.
-double Seconds(const std::string& text) {
+double Seconds(const std::string& flag, const std::string& text) {
   std::size_t used = 0;
   double value = -1;
   try {
@@ -32,23 +36,44 @@ double Seconds(const std::string& text) {
   }
   const std::string unit = text.substr(used);
   const double factor = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : 0;
-  if (!(value > 0) || factor == 0 || !std::isfinite(value)) {
-    throw CLI::ValidationError(fmt::format("\"{}\" is no time above 0: write 90s, 15m or 8h", text));
+  const double seconds = value * factor;
+  if (!(seconds >= 0.001 && seconds <= kYear)) {
+    throw CLI::ValidationError(
+        flag, fmt::format("\"{}\" is no time from a millisecond to a year: write 90s, 15m or 8h", text));
   }
-  return value * factor;
+  return seconds;
 }
 
 void AddTime(CLI::App* command, const std::string& flag, double& seconds, const std::string& what) {
   command->add_option_function<std::string>(
-      flag, [&seconds](const std::string& text) { seconds = Seconds(text); }, what);
+      flag, [&seconds, flag](const std::string& text) { seconds = Seconds(flag, text); }, what);
+}
+
+// CLI11 2.1 takes -1 for 2^64 - 1 and 2^64 for the same.
+void AddInteger(CLI::App* command, const std::string& flag, std::uint64_t& number, std::uint64_t least,
+                const std::string& what) {
+  const auto parse = [&number, least, flag](const std::string& text) {
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    if (error != std::errc() || stop != end || number < least) {
+      throw CLI::ValidationError(
+          flag, fmt::format("\"{}\" is no such number: write an integer from {} to 2^64 - 1", text, least));
+    }
+  };
+  command->add_option_function<std::string>(flag, parse, what)->default_str(std::to_string(number));
 }
 
 void AddOracle(CLI::App* command, oracle::Tier& tier) {
+  const auto parse = [&tier](const std::string& text) {
+    if (text != "bulk" && text != "referee") {
+      throw CLI::ValidationError("--oracle", fmt::format("\"{}\" is no oracle: write bulk or referee", text));
+    }
+    tier = text == "bulk" ? oracle::Tier::kBulk : oracle::Tier::kReferee;
+  };
   command
-      ->add_option("--oracle", tier,
-                   "bulk (Arb balls; violations confirmed by the referee) or referee (MPFR throughout)")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, oracle::Tier>{{"bulk", oracle::Tier::kBulk}, {"referee", oracle::Tier::kReferee}}));
+      ->add_option_function<std::string>(
+          "--oracle", parse, "bulk (Arb balls; violations confirmed by the referee) or referee (MPFR throughout)")
+      ->default_str(oracle::TierName(tier));
 }
 
 int Main(int argc, char** argv) {
@@ -61,8 +86,8 @@ int Main(int argc, char** argv) {
   CLI::App* const check_command = app.add_subcommand("check", "Check every law on a subject");
   check_command->add_option("subject", check.subject, "What to check")->capture_default_str();
   check_command->add_option("--property", check.properties, "Only this law; may be given again");
-  check_command->add_option("--seed", check.seed, "Seed of all cases")->capture_default_str();
-  check_command->add_option("--cases", check.cases, "Cases for each law")->capture_default_str();
+  AddInteger(check_command, "--seed", check.seed, 0, "Seed of all cases");
+  AddInteger(check_command, "--cases", check.cases, 1, "Cases for each law");
   AddTime(check_command, "--time", check.seconds, "Stop after this long (90s, 15m, 8h)");
   AddTime(check_command, "--time-limit", check.time_limit_seconds, "For each call of the subject; default 10s");
   AddOracle(check_command, check.tier);
@@ -77,6 +102,7 @@ int Main(int argc, char** argv) {
   replay_command->add_option("file", replay.file, "A case file (.json)")->required();
   replay_command->add_option("--subject", replay.subject, "What to run it on")->capture_default_str();
   replay_command->add_option("--property", replay.property, "The law, where the file names none or another is meant");
+  AddTime(replay_command, "--time-limit", replay.time_limit_seconds, "For each call of the subject; default 10s");
   replay_command->footer("Example:\n  assay replay assay-findings/naive-exact_shift-1-minimal.json --subject naive");
 
   ProbeOptions probe;
@@ -102,21 +128,25 @@ int Main(int argc, char** argv) {
   CLI::App* const report_command = app.add_subcommand("report", "Measure subjects: an HTML page, Markdown and JSON");
   report_command->add_option("--subject", report.subjects, "What to measure; may be given again");
   report_command->add_option("--out", report.out, "Folder to write to")->capture_default_str();
-  report_command->add_option("--seed", report.seed, "Seed of all samples")->capture_default_str();
-  report_command->add_option("--elements", report.elements, "Logits for each input family")->capture_default_str();
-  report_command->add_option("--cases", report.cases, "Cases for each control and law")->capture_default_str();
+  AddInteger(report_command, "--seed", report.seed, 0, "Seed of all samples");
+  AddInteger(report_command, "--elements", report.elements, 1, "Logits for each input family");
+  AddInteger(report_command, "--cases", report.cases, 1, "Cases for each control and law");
   report_command->add_option("--logits", report.logits, "Your own logits: NPY, f4 or f8, 1-D or 2-D");
   AddOracle(report_command, report.tier);
   report_command->footer(
       "Examples:\n  assay report --out report\n  assay report --subject ./my_kernel.so --logits scores.npy");
 
+  const auto is_named = [argv](const CLI::App* command) { return command->get_name() == argv[1]; };
+  if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(is_named).empty()) {
+    throw UsageError(fmt::format("no command is called \"{}\"; `assay --help` lists them", argv[1]));
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);  // prints help, version or what is wrong
     return code == 0 ? kClean : kUsage;
   }
-  for (int i = 0; i < argc; ++i) report.command_line += (i == 0 ? "assay" : " " + std::string(argv[i]));
+  for (int i = 0; i < argc; ++i) report.command_line += (i == 0 ? "assay" : " " + ShellQuoted(argv[i]));
 
   if (*check_command) return Check(check);
   if (*replay_command) return Replay(replay);
@@ -130,12 +160,14 @@ int Main(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return assay::cli::Main(argc, argv);
+    const int code = assay::cli::Main(argc, argv);
+    if (std::fflush(stdout) != 0) throw std::runtime_error("standard output cannot be written; is the disk full?");
+    return code;
   } catch (const assay::cli::UsageError& error) {
-    fmt::print(stderr, "assay: {}\n", error.what());
+    assay::cli::PrintError(error.what());
     return assay::cli::kUsage;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "assay: {}\n", error.what());
+    assay::cli::PrintError(error.what());
     return assay::cli::kInfrastructure;
   }
 }

@@ -24,7 +24,7 @@ void List() {
   }
   fmt::print("\n{}\n", Bold("Laws"));
   for (const Property& property : properties::Catalogue()) {
-    fmt::print("  {:30} {}\n  {:30} finds: {}\n", property.name, property.law, "", property.finds);
+    fmt::print("  {:30} {}\n", property.name, Wrapped(fmt::format("{}\nfinds: {}", property.law, property.finds), 33));
   }
 }
 
@@ -49,8 +49,8 @@ int Probe(const ProbeOptions& options) {
   }
   const auto subject = OpenSubject(options.subject);
   const subjects::SubjectInfo& info = subject->info();
-  fmt::print("{} {}\n", Bold(info.name), info.version);
-  if (!info.description.empty()) fmt::print("  {}\n", info.description);
+  fmt::print("{}\n", Bold(TitleOf(info)));
+  if (!info.description.empty()) fmt::print("  {}\n", Wrapped(info.description, 2));
   fmt::print("  claims      {}\n", ClaimText(info));
   fmt::print("  empty row   {} without a mask, {} with one\n", EmptyRowText(info.empty_row_unmasked),
              EmptyRowText(info.empty_row_masked));
@@ -71,7 +71,8 @@ int Probe(const ProbeOptions& options) {
   for (const Property& property : properties::Catalogue()) {
     const std::string skipped = WhySkipped(property, info);
     checked += skipped.empty();
-    fmt::print("  {} {:24} {}\n", skipped.empty() ? Good("checked") : Doubtful("skipped"), property.name, skipped);
+    fmt::print("  {} {}\n", skipped.empty() ? Good("checked") : Doubtful("skipped"),
+               skipped.empty() ? property.name : fmt::format("{:24} {}", property.name, Wrapped(skipped, 35)));
   }
   fmt::print("{} of {} laws will be checked: assay check {}\n", checked, properties::Catalogue().size(),
              ShellQuoted(options.subject));

@@ -6,18 +6,21 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <ctime>
 #include <fstream>
 
 #include "cli/build_info.h"
 #include "cli/commands.h"
 #include "cli/console.h"
+#include "cli/report_cases.h"
 #include "cli/select.h"
 #include "properties/engine/engine.h"
 #include "reports/measure.h"
 #include "reports/npy.h"
-#include "subjects/case_io.h"
+#include "reports/text.h"
 #include "subjects/registry.h"
 
 namespace assay::cli {
@@ -56,7 +59,7 @@ std::string CpuModel() {
 
 // Every law on the subject; the first finding of each becomes a case file.
 void JudgeLaws(const std::string& name, subjects::Subject& subject, const ReportOptions& options, Progress& progress,
-               std::vector<LawRow>& rows) {
+               ReportCases& cases, std::vector<LawRow>& rows) {
   for (const properties::Property& property : properties::Catalogue()) {
     progress.Show(fmt::format("laws: {} on {}", property.name, name));
     properties::EngineOptions engine;
@@ -68,12 +71,9 @@ void JudgeLaws(const std::string& name, subjects::Subject& subject, const Report
     LawRow row{name, KindOf(name), property.name, property.law, "holds", fmt::format("{} cases", result.holds), ""};
     if (result.violated > 0) {
       const properties::Finding& finding = result.findings.front();
-      const fs::path file =
-          options.out / "cases" / fmt::format("law-{}-{}.json", fs::path(name).stem().string(), property.name);
-      subjects::WriteCase(file, finding.minimal);
       row.verdict = "violated";
       row.reason = finding.minimal_judgement.reason;
-      row.case_file = file.string();
+      row.case_file = cases.Add(fmt::format("law-{}-{}.json", reports::FileStem(name), property.name), finding.minimal);
     } else if (result.not_applicable == result.cases) {
       row.verdict = "not applicable";
       row.reason = result.skip_reason;
@@ -85,19 +85,33 @@ void JudgeLaws(const std::string& name, subjects::Subject& subject, const Report
   }
 }
 
-// Whether the first subject broke its claim or a law: what decides the exit code.
-bool FirstSubjectFails(const reports::Report& report, const subjects::SubjectInfo& info) {
-  const std::string& name = report.measured.measurements.front().subject;
-  for (const reports::Measurement& m : report.measured.measurements) {
-    if (m.subject != name) continue;
-    const bool rounded_wrong = info.softmax_f32.kind == ASSAY_CLAIM_CORRECTLY_ROUNDED && m.statistics.misrounded() > 0;
-    const bool too_far = info.softmax_f32.kind == ASSAY_CLAIM_MAX_ULP && m.statistics.max() > info.softmax_f32.max_ulp;
-    if (rounded_wrong || too_far || m.failed_rows > 0) return true;
-  }
+// What the first subject broke, a phrase for each kind: its claim on a family or on the user's logits, a law, a
+// convention. Decides the exit code.
+std::vector<std::string> Failures(const reports::Report& report, const std::string& name, const assay_claim& claim) {
+  std::vector<std::string> claims;
+  std::vector<std::string> laws;
+  std::vector<std::string> conventions;
+  const auto add_claims = [&](const reports::MeasureResult& measured) {
+    for (const reports::Measurement& m : measured.measurements) {
+      if (m.subject != name) continue;
+      const bool rounded_wrong = claim.kind == ASSAY_CLAIM_CORRECTLY_ROUNDED && m.statistics.misrounded() > 0;
+      const bool too_far = claim.kind == ASSAY_CLAIM_MAX_ULP && m.statistics.max() > claim.max_ulp;
+      if (rounded_wrong || too_far || m.failed_rows > 0) claims.push_back(m.family);
+    }
+  };
+  add_claims(report.measured);
+  for (const reports::UserLogits& user : report.user_logits) add_claims(user.measured);
   for (const LawRow& row : report.laws) {
-    if (row.subject == name && row.verdict == "violated") return true;
+    if (row.subject == name && row.verdict == "violated") laws.push_back(row.law);
   }
-  return false;
+  for (const reports::SpecialValue& value : report.special_values) {
+    if (value.subject == name && value.verdict == "wrong") conventions.push_back(value.name);
+  }
+  std::vector<std::string> failures;
+  if (!claims.empty()) failures.push_back(fmt::format("what it claims on {}", fmt::join(claims, ", ")));
+  if (!laws.empty()) failures.push_back(fmt::format("the laws {}", fmt::join(laws, ", ")));
+  if (!conventions.empty()) failures.push_back(fmt::format("conventions ({})", fmt::join(conventions, ", ")));
+  return failures;
 }
 
 reports::Provenance ProvenanceOf(const ReportOptions& options, const std::string& name,
@@ -111,7 +125,7 @@ reports::Provenance ProvenanceOf(const ReportOptions& options, const std::string
   p.cpu = CpuModel();
   p.compiler = kBuildCompiler;
   p.compiler_flags = kBuildFlags;
-  p.target = KindOf(name) == "ours" ? assay_target_name(0) : "";
+  if (KindOf(name) == "ours") p.target = name == "assay" ? assay_target_name(0) : name.substr(sizeof("assay-") - 1);
   p.samples = fmt::format("at least {} logits in each family, searched and not exhaustive", options.elements);
   p.oracle = referee ? "referee (MPFR)" : "bulk (Arb), violations of laws confirmed by the referee (MPFR)";
   p.oracle_precision = referee ? "133 bits, raised until the nearest float is certain"
@@ -128,15 +142,23 @@ int Report(const ReportOptions& options) {
   std::vector<std::unique_ptr<subjects::Subject>> subjects;
   std::vector<Measured> measured;
   for (const std::string& name : names) {
+    if (std::count(names.begin(), names.end(), name) > 1) {
+      throw UsageError(fmt::format("--subject {} is given twice; name each subject once", name));
+    }
     subjects.push_back(OpenSubject(name));
     measured.push_back({name, KindOf(name), subjects.back().get()});
   }
   reports::NpyArray logits;
-  if (!options.logits.empty()) logits = reports::ReadNpy(options.logits);
+  try {
+    if (!options.logits.empty()) logits = reports::ReadNpy(options.logits);
+  } catch (const reports::NpyError& error) {
+    throw UsageError(error.what());  // a file named on the command line
+  }
   reports::PrepareOutDir(options.out);
+  ReportCases cases(options.out / "cases");
 
-  fmt::print("seed {}; {} subjects, {} oracle, at least {} logits in each family\n", options.seed, names.size(),
-             oracle::TierName(options.tier), options.elements);
+  fmt::print("seed {}; {}, {} oracle, at least {} in each family\n", options.seed, Counted(names.size(), "subject"),
+             oracle::TierName(options.tier), Counted(options.elements, "logit"));
   std::fflush(stdout);
   Progress progress;
   reports::Report report;
@@ -148,37 +170,45 @@ int Report(const ReportOptions& options) {
     progress.Show(fmt::format("measuring: {} of {} logits", done, total));
   };
   report.measured = reports::Measure(measured, measure);
-  fs::create_directories(options.out / "cases");
-  reports::WriteWorstCases(report.measured, options.out / "cases");
+  cases.AddWorst(report.measured);
 
-  JudgeLaws(names.front(), *subjects.front(), options, progress, report.laws);
+  JudgeLaws(names.front(), *subjects.front(), options, progress, cases, report.laws);
   for (const subjects::BuiltIn& built_in : subjects::BuiltIns()) {
-    if (built_in.kind != subjects::Kind::kControl) continue;
+    if (built_in.kind != subjects::Kind::kControl || built_in.name == names.front()) continue;
     const auto control = OpenSubject(built_in.name);
-    JudgeLaws(built_in.name, *control, options, progress, report.laws);
+    JudgeLaws(built_in.name, *control, options, progress, cases, report.laws);
   }
   progress.Show("published examples");
   report.published =
       reports::JudgePublished(reports::ReadPublished(reports::BuiltInPublishedJson()), *subjects.front(), options.tier);
   report.special_values = reports::MeasureSpecialValues(measured, options.tier);
   if (!options.logits.empty()) {
+    progress.Show(options.logits.string());
     report.user_logits.push_back(reports::MeasureUserLogits(measured, logits, options.logits.string(), options.tier));
+    cases.AddWorst(report.user_logits.back().measured);
   }
   report.provenance = ProvenanceOf(options, names.front(), subjects.front()->info());
   report.verdict = reports::Verdict(report);
+  cases.Publish();
   reports::WriteReport(report, options.out);
   progress.Clear();
 
-  const bool fails = FirstSubjectFails(report, subjects.front()->info());
+  const std::vector<std::string> failures = Failures(report, names.front(), subjects.front()->info().softmax_f32);
   const reports::PublishedCounts published = reports::CountPublished(report.published);
-  fmt::print("{}: {}\n", fails ? Bad("findings") : Good("clean"), report.verdict);
+  const std::string word = failures.empty() ? "clean" : "findings";
+  // Wrapped before it is coloured: escape sequences have no width.
+  const std::string verdict = Wrapped(word + ": " + report.verdict, 0).substr(word.size());
+  fmt::print("{}{}\n", failures.empty() ? Good(word) : Bad(word), verdict);
+  if (!failures.empty()) {
+    fmt::print("{}\n", Wrapped(fmt::format("{} breaks {}", names.front(), fmt::join(failures, "; ")), 0));
+  }
   fmt::print("published figures: {} right, {} wrong in print; {} claims hold, {} do not\n", published.right,
              published.wrong, published.claims_hold, published.claims_fail);
   std::size_t broken = 0;
   for (const LawRow& row : report.laws) broken += row.kind == "control" && row.verdict == "violated";
   fmt::print("laws broken by the alternatives to softmax: {}\n", broken);
   fmt::print("{}\n", Bold(fs::absolute(options.out / "index.html").lexically_normal().string()));
-  return fails ? kFindings : kClean;
+  return failures.empty() ? kClean : kFindings;
 }
 
 }  // namespace assay::cli

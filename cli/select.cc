@@ -46,6 +46,14 @@ std::string ShellQuoted(std::string_view argument) {
   return quoted + "'";
 }
 
+std::string TitleOf(const subjects::SubjectInfo& info) {
+  return info.version.empty() ? info.name : info.name + " " + info.version;
+}
+
+std::string Counted(std::uint64_t number, std::string_view noun) {
+  return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
+}
+
 std::string ClaimText(const subjects::SubjectInfo& info) {
   switch (info.softmax_f32.kind) {
     case ASSAY_CLAIM_CORRECTLY_ROUNDED:

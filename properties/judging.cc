@@ -57,7 +57,9 @@ bool SameFloat(float a, float b) {
   return (std::isnan(a) && std::isnan(b)) || std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b);
 }
 
-std::string Show(float x) { return fmt::format("{} ({:.9g})", subjects::FloatText(x), x); }
+std::string Show(float x) {
+  return std::isfinite(x) ? fmt::format("{} ({:.9g})", subjects::FloatText(x), x) : subjects::FloatText(x);
+}
 
 Judgement SameBitsOrViolated(const Case& c, const std::vector<float>& a, const std::string& how_a,
                              const std::vector<float>& b, const std::string& how_b) {

@@ -47,9 +47,9 @@ std::string UnknownName(std::string_view name) {
     }
   }
   return fmt::format(
-      "no built-in subject is called \"{}\"{}. Known are: assay, {}; or give the path of a shared "
+      "no built-in subject is called \"{}\"{} Known are: assay, {}; or give the path of a shared "
       "library, with a '/' in it or .so at its end",
-      name, nearest.empty() ? "" : fmt::format("; did you mean \"{}\"?", nearest), known);
+      name, nearest.empty() ? "." : fmt::format("; did you mean \"{}\"?", nearest), known);
 }
 
 // Runs in the child, or for OpenHere in this process.
@@ -81,8 +81,9 @@ std::string LibraryPath(std::string_view name) {
   const std::filesystem::path path = std::filesystem::absolute(name);
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
+  const bool unreachable = error && error != std::errc::no_such_file_or_directory;
   if (!std::filesystem::exists(status)) {
-    throw OpenError(label + ": no such file" + (error ? " (" + error.message() + ")" : "") +
+    throw OpenError(label + ": no such file" + (unreachable ? " (" + error.message() + ")" : "") +
                     "; check the path, or give the name of a built-in subject");
   }
   if (!std::filesystem::is_regular_file(status)) {

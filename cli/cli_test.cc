@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What each command promises when all is well, or when the subject is what is wrong. Bad input: bad_input_test.cc.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <regex>
+#include <set>
+
+#include "cli/testing.h"
+#include "subjects/registry.h"
+
+namespace assay::cli {
+namespace {
+
+std::string WithoutSeconds(const std::string& text) {
+  return std::regex_replace(text, std::regex(R"( in [0-9.]+ s\n)"), " in a while\n");
+}
+
+// Every command in the output, run as it is printed, finds the violation again.
+class FindingTest : public CliTest {
+ protected:
+  void ExpectReplaysViolate(const Ran& check) const {
+    const std::vector<std::string> commands = ReplayCommands(check.out);
+    EXPECT_FALSE(commands.empty()) << check.out;
+    for (const std::string& command : commands) {
+      const Ran replay = Run(command);
+      EXPECT_EQ(replay.code, 1) << command << "\n" << replay.out << replay.err;
+      EXPECT_TRUE(replay.Says("verdict  violated")) << command << "\n" << replay.out;
+    }
+  }
+};
+
+class BrokenSubjectTest : public FindingTest, public testing::WithParamInterface<std::string> {};
+
+TEST_P(BrokenSubjectTest, IsFoundWithAMinimalCaseThatReplays) {
+  const Ran check = Run("assay check " + GetParam() + " --cases 100 --findings 'it'\\''s here'");
+  EXPECT_EQ(check.code, 1) << check.out << check.err;
+  EXPECT_TRUE(check.Says("    minimal  ")) << check.out;
+  EXPECT_TRUE(check.Says("VIOLATED")) << check.out;
+  EXPECT_EQ(check.err, "");
+  ExpectReplaysViolate(check);
+}
+
+std::vector<std::string> BrokenSubjects() {
+  std::vector<std::string> names;
+  for (const subjects::BuiltIn& one : subjects::BuiltIns()) {
+    if (one.kind == subjects::Kind::kControl || one.kind == subjects::Kind::kFaulty) names.push_back(one.name);
+  }
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(, BrokenSubjectTest, testing::ValuesIn(BrokenSubjects()),
+                         [](const auto& name) { return name.param; });
+
+struct Death {
+  const char* library;
+  const char* detail;
+};
+class DyingKernelTest : public FindingTest, public testing::WithParamInterface<Death> {};
+
+TEST_P(DyingKernelTest, IsAFindingAndTheRunGoesOn) {
+  const Ran check = Run(std::string("assay check " ASSAY_TEST_SUBJECTS "/") + GetParam().library +
+                        ".so --cases 2 --time-limit 0.02s --property accuracy --property order");
+  EXPECT_EQ(check.code, 1) << check.out << check.err;
+  EXPECT_TRUE(check.Says(GetParam().detail)) << check.out;
+  EXPECT_TRUE(check.Says("VIOLATED  accuracy")) << check.out;
+  EXPECT_TRUE(check.Says("VIOLATED  order")) << check.out;
+  EXPECT_TRUE(check.Says("findings: 2 of 2 laws violated")) << check.out;
+  ExpectReplaysViolate(check);
+}
+
+INSTANTIATE_TEST_SUITE_P(, DyingKernelTest,
+                         testing::Values(Death{"null_dereference", "SIGSEGV writing through a null pointer"},
+                                         Death{"aborts", "SIGABRT"}, Death{"traps", "SIGILL"},
+                                         Death{"exits", "exit(3)"}, Death{"hangs", "no answer within 20 ms"},
+                                         Death{"overflows_stack", "stack overflow"}),
+                         [](const auto& death) { return std::string(death.param.library); });
+
+TEST_F(CliTest, CheckOfARightSubjectIsCleanAndLeavesNothing) {
+  for (const char* const name : {"assay", "scalar", ASSAY_TEST_SUBJECTS "/my_kernel.so"}) {
+    const Ran check = Run(std::string("assay check --cases 200 ") + name);
+    EXPECT_EQ(check.code, 0) << check.out << check.err;
+    EXPECT_TRUE(check.Says("clean: 0 of 19 laws violated")) << check.out;
+  }
+  EXPECT_TRUE(Listing().empty()) << Listing().front();
+}
+
+TEST_F(CliTest, EqualSeedsGiveEqualBytesAndStandOnTheFirstLine) {
+  const Ran first = Run("assay check naive --cases 100 --seed 7");
+  const std::string case_file = ReadText(folder() / "assay-findings" / "naive-order-1-minimal.json");
+  const Ran second = Run("assay check naive --cases 100 --seed 7");
+  EXPECT_EQ(WithoutSeconds(first.out), WithoutSeconds(second.out));
+  EXPECT_FALSE(case_file.empty());
+  EXPECT_EQ(case_file, ReadText(folder() / "assay-findings" / "naive-order-1-minimal.json"));
+  EXPECT_EQ(Lines(first.out).front().find("seed 7;"), 0u) << first.out;
+  EXPECT_NE(WithoutSeconds(first.out), WithoutSeconds(Run("assay check naive --cases 100 --seed 8").out));
+}
+
+TEST_F(CliTest, OutputIsPlainInAPipeAndNoLongerThanAScreenIsWide) {
+  Run("assay check naive --property order --cases 50");
+  for (const char* const command :
+       {"check relu_normalized --cases 100", "probe", "probe scalar", "report --elements 1 --cases 2",
+        "replay assay-findings/naive-order-1-minimal.json --subject naive", "check saclar", "--help"}) {
+    const Ran ran = Run(std::string("assay ") + command + " 2>&1 | cat");
+    EXPECT_EQ(ran.out.find_first_of("\x1b\r"), std::string::npos) << ran.out;
+    if (std::string(command) == "check saclar") continue;  // an error stays on one line
+    for (const std::string& line : Lines(ran.out)) {
+      EXPECT_TRUE(line.size() <= 112 || line.find("assay replay") != std::string::npos) << line;
+    }
+  }
+}
+
+TEST_F(CliTest, HelpOfEveryCommandHasAnExample) {
+  const Ran help = Run("assay --help");
+  EXPECT_EQ(help.code, 0);
+  EXPECT_TRUE(help.Says("Exit codes: 0 clean, 1 findings, 2 usage, 3 infrastructure")) << help.out;
+  for (const char* const command : {"check", "fuzz", "report", "replay", "probe"}) {
+    EXPECT_TRUE(help.Says(std::string("\n  ") + command + " ")) << help.out;
+    const Ran one = Run(std::string("assay ") + command + " --help");
+    EXPECT_EQ(one.code, 0);
+    EXPECT_TRUE(one.Says("Example")) << one.out;
+    EXPECT_TRUE(one.Says(std::string("\n  assay ") + command)) << one.out;
+  }
+}
+
+TEST_F(CliTest, CheckSaysWhichLawsTheTimeDidNotReach) {
+  // A thousand laws cannot each have a turn of a child process in a millisecond.
+  const Ran check = Run("assay check --time 0.001s $(yes -- --property=order | head -n 1000)");
+  EXPECT_EQ(check.code, 4) << check.out << check.err;
+  EXPECT_TRUE(check.Says("not run   order")) << check.out;
+  EXPECT_TRUE(check.Says("incomplete: 0 of 1000 laws violated, 0 undecided, 0 skipped, ")) << check.out;
+}
+
+TEST_F(CliTest, ProbeNamesWhatIsBuiltInAndWhatASubjectDeclares) {
+  const Ran all = Run("assay probe");
+  EXPECT_EQ(all.code, 0);
+  for (const subjects::BuiltIn& one : subjects::BuiltIns()) EXPECT_TRUE(all.Says("  " + one.name + " ")) << one.name;
+  const Ran one = Run("assay probe " ASSAY_TEST_SUBJECTS "/my_kernel.so");
+  EXPECT_EQ(one.code, 0);
+  EXPECT_TRUE(one.Says("laws will be checked: assay check ")) << one.out;
+}
+
+TEST_F(CliTest, ReportIsWholeAndItsCasesReplay) {
+  // A row that x - max in f32 gets wrong, and one with NaN, about which another law speaks.
+  Write("rows.npy", NpyFile("<f4", "(2, 2)", FloatBytes({8.0f, 0.275659502f, std::nanf(""), 1.0f})));
+  const Ran report =
+      Run("assay report --subject rounded_shift --subject ignores_nan --logits rows.npy --elements 1 "
+          "--cases 5 --out out/put");
+  EXPECT_EQ(report.code, 1) << report.out << report.err;
+  EXPECT_EQ(Lines(report.out).front().find("seed 1;"), 0u) << report.out;
+  EXPECT_TRUE(report.Says("rounded_shift breaks what it claims on ")) << report.out;
+  EXPECT_TRUE(report.Says("out/put/index.html")) << report.out;
+  std::set<std::string> files;
+  for (const std::string& name : Listing()) {
+    EXPECT_EQ(name.find(".part"), std::string::npos) << name;
+    files.insert(name);
+  }
+  for (const char* const name : {"index.html", "report.md", "report.json", "figure.svg"}) {
+    EXPECT_EQ(files.count(std::string("out/put/") + name), 1u) << name;
+  }
+  for (const char* const subject : {"rounded_shift", "ignores_nan"}) {
+    const std::string file = std::string("out/put/cases/") + subject + "-your_logits.json";
+    EXPECT_NE(ReadText(folder() / "out/put/report.json").find(file), std::string::npos) << file;
+    const Ran replay = Run("assay replay " + file + " --subject " + subject);
+    EXPECT_EQ(replay.code, 1) << replay.out << replay.err;
+    EXPECT_TRUE(replay.Says("verdict  violated")) << replay.out;
+  }
+  // An accuracy case of a right subject replays as well.
+  const Ran replay = Run("assay replay out/put/cases/rounded_shift-normal-10.json --subject assay");
+  EXPECT_EQ(replay.code, 0) << replay.out << replay.err;
+  EXPECT_TRUE(replay.Says("verdict  holds")) << replay.out;
+}
+
+TEST_F(CliTest, ReportOfARightSubjectIsClean) {
+  const Ran report = Run("assay report --subject assay --elements 1 --cases 5");
+  EXPECT_EQ(report.code, 0) << report.out << report.err;
+  EXPECT_TRUE(report.Says("clean: assay is correctly rounded wherever it was measured")) << report.out;
+}
+
+}  // namespace
+}  // namespace assay::cli
