@@ -6,6 +6,8 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <tuple>
+#include <type_traits>
 
 namespace assay::properties {
 namespace {
@@ -24,6 +26,25 @@ float CutTo(float x, std::size_t bits) {
 double CutTo4(double x) {
   if (!std::isfinite(x)) return x;
   return std::bit_cast<double>(std::bit_cast<std::uint64_t>(x) & (~std::uint64_t{0} << 49));
+}
+
+// Significant bits of a float or double: 0 for zero, 1 for powers of two, infinities and NaN.
+template <class Float>
+int Length(Float x) {
+  using Bits = std::conditional_t<sizeof(Float) == 4, std::uint32_t, std::uint64_t>;
+  constexpr int kStored = sizeof(Float) == 4 ? 23 : 52;
+  if (x == 0) return 0;
+  const Bits fraction = std::bit_cast<Bits>(x) & ((Bits{1} << kStored) - 1);
+  return std::isfinite(x) && fraction != 0 ? 1 + kStored - std::countr_zero(fraction) : 1;
+}
+
+std::tuple<std::size_t, int, int, std::size_t, std::uint64_t> MeasureOf(const Case& c) {
+  const int switches = static_cast<int>(c.rows > 1) + c.has_mask + c.in_place + (c.logits_gap > 0) + (c.probs_gap > 0) +
+                       (c.offset > 0) + (c.guard != subjects::Guard::kAfter) + (c.empty_row != ASSAY_EMPTY_ROW_AUTO) +
+                       (c.temperature != 1);
+  std::size_t length = 0;
+  for (const float x : c.logits) length += static_cast<std::size_t>(Length(x));
+  return {c.logits.size(), switches, Length(c.temperature), length, c.law_key};
 }
 
 Case DropColumns(Case c, std::size_t first, std::size_t last) {
@@ -121,5 +142,7 @@ Case Apply(Case c, const Step& step) {
   }
   return c;
 }
+
+bool Simpler(const Case& a, const Case& b) { return MeasureOf(a) < MeasureOf(b); }
 
 }  // namespace assay::properties

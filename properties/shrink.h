@@ -34,10 +34,14 @@ struct Step {
   std::size_t last = 0;
 };
 
-// The steps worth trying, the boldest first. Every step either changes the case or can be seen not to (SameBits), and
-// no sequence of effective steps is endless.
+// The steps worth trying, the boldest first.
 std::vector<Step> Steps(const subjects::Case& c);
 
 subjects::Case Apply(subjects::Case c, const Step& step);
+
+// Whether a is simpler than b for a person: fewer elements, else fewer switches set, else a shorter T, else shorter
+// logits, else a smaller law_key. A law's fit may undo a step or add what another took away; only what is simpler
+// counts as smaller, so that no shrinking is endless.
+bool Simpler(const subjects::Case& a, const subjects::Case& b);
 
 }  // namespace assay::properties

@@ -145,8 +145,8 @@ rc::Seq<rc::Shrinkable<Case>> Smaller(const Case& c, const Property& property, c
   auto candidates = rc::seq::map(rc::seq::fromContainer(Steps(c)), [c, &property, &info](const Step& step) {
     return Prepare(property, Apply(c, step), info);
   });
-  auto changed = rc::seq::filter(std::move(candidates), [c](const Case& next) { return !subjects::SameBits(c, next); });
-  return rc::seq::map(std::move(changed),
+  auto simpler = rc::seq::filter(std::move(candidates), [c](const Case& next) { return Simpler(next, c); });
+  return rc::seq::map(std::move(simpler),
                       [&property, &info](Case next) { return WithSteps(std::move(next), property, info); });
 }
 
