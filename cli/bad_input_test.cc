@@ -58,6 +58,10 @@ TEST_F(BadInputTest, CommandLine) {
     ExpectRefused(std::string("assay fuzz --for ") + time, kUsageCode, {"--for", "write 90s"});
   }
   ExpectRefused("assay check --oracle arb", kUsageCode, {"\"arb\"", "write bulk or referee"});
+  for (const char* const bad : {"-1", "-1e-300", "nan", "-inf", "1x", "''"}) {
+    ExpectRefused(std::string("assay report --temperature ") + bad, kUsageCode,
+                  {"--temperature", "write a number from 0 to inf"});
+  }
   ExpectRefused("assay report --subject naive --subject naive", kUsageCode, {"naive is given twice"});
   ExpectRefused("assay fuzz --fuzzer ./none", kUsageCode, {"--fuzzer ./none: no such file"});
 }

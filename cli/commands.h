@@ -63,6 +63,7 @@ struct ReportOptions {
   std::vector<std::string> subjects;  // empty: ours, scalar and some that show what goes wrong
   std::filesystem::path out = "assay-report";
   std::filesystem::path logits;  // NPY of the user's own; empty: none
+  double temperature = 1;        // for them; >= 0 or +inf
   std::uint64_t seed = 1;
   std::uint64_t elements = 20'000;  // for each family, at least
   std::uint64_t cases = 100;        // for each control and law

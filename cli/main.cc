@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 
 #include "cli/commands.h"
 #include "cli/console.h"
@@ -42,6 +43,16 @@ double Seconds(const std::string& flag, const std::string& text) {
         flag, fmt::format("\"{}\" is no time from a millisecond to a year: write 90s, 15m or 8h", text));
   }
   return seconds;
+}
+
+// A temperature as the kernels take it: any double >= 0, subnormal too, or inf.
+double Temperature(const std::string& flag, const std::string& text) {
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  if (text.empty() || *end != '\0' || !(value >= 0)) {
+    throw CLI::ValidationError(flag, fmt::format("\"{}\" is no temperature: write a number from 0 to inf", text));
+  }
+  return value;
 }
 
 void AddTime(CLI::App* command, const std::string& flag, double& seconds, const std::string& what) {
@@ -132,6 +143,9 @@ int Main(int argc, char** argv) {
   AddInteger(report_command, "--elements", report.elements, 1, "Logits for each input family");
   AddInteger(report_command, "--cases", report.cases, 1, "Cases for each control and law");
   report_command->add_option("--logits", report.logits, "Your own logits: NPY, f4 or f8, 1-D or 2-D");
+  report_command->add_option_function<std::string>(
+      "--temperature", [&report](const std::string& text) { report.temperature = Temperature("--temperature", text); },
+      "T for --logits, at least 0 or inf; default 1");
   AddOracle(report_command, report.tier);
   report_command->footer(
       "Examples:\n  assay report --out report\n  assay report --subject ./my_kernel.so --logits scores.npy");

@@ -184,7 +184,8 @@ int Report(const ReportOptions& options) {
   report.special_values = reports::MeasureSpecialValues(measured, options.tier);
   if (!options.logits.empty()) {
     progress.Show(options.logits.string());
-    report.user_logits.push_back(reports::MeasureUserLogits(measured, logits, options.logits.string(), options.tier));
+    report.user_logits.push_back(
+        reports::MeasureUserLogits(measured, logits, options.logits.string(), options.tier, options.temperature));
     cases.AddWorst(report.user_logits.back().measured);
   }
   report.provenance = ProvenanceOf(options, names.front(), subjects.front()->info());

@@ -92,10 +92,7 @@ Page BuildPage(const Report& report) {
   page.Section("yours", "Your logits", user);
   if (is_measured) page.Section("accuracy", "Accuracy", HtmlAccuracy(report.measured));
   if (!report.laws.empty()) {
-    page.Section("laws", "Why softmax", "Why softmax: what each alternative breaks",
-                 "<p>Every subject is held to the same laws. The controls are what people use, or try, in place of "
-                 "softmax.</p>\n" +
-                     HtmlLaws(report.laws));
+    page.Section("laws", "Why softmax", "Why softmax: what each alternative breaks", HtmlLaws(report.laws));
   }
   if (!report.published.empty()) page.Section("published", "Published examples", HtmlPublished(report.published));
   if (!report.special_values.empty()) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The smaller tables of the HTML page: laws, special values, the user's logits, provenance.
+// The smaller tables of the HTML page: special values, the user's logits, provenance.
 
 #include <fmt/format.h>
 
@@ -15,15 +15,18 @@ namespace assay::reports {
 HtmlTable::HtmlTable(const std::vector<std::string>& head, std::vector<std::string> classes)
     : classes_(std::move(classes)) {
   html_ = "<div class=\"scroll\"><table><thead><tr>";
-  for (std::size_t i = 0; i < head.size(); ++i) html_ += fmt::format("<th class=\"{}\">{}</th>", classes_[i], head[i]);
+  for (std::size_t i = 0; i < head.size(); ++i) {
+    html_ += fmt::format("<th scope=\"col\" class=\"{}\">{}</th>", classes_[i], head[i]);
+  }
   html_ += "</tr></thead><tbody>\n";
 }
 
 void HtmlTable::Row(const std::vector<std::string>& cells) {
   html_ += "<tr>";
   for (std::size_t i = 0; i < cells.size(); ++i) {
-    const char* tag = i == 0 ? "th" : "td";
-    html_ += fmt::format("<{0} class=\"{1}\">{2}</{0}>", tag, classes_[i], cells[i]);
+    const bool is_head = i == 0;
+    html_ += fmt::format("<{} class=\"{}\">{}</{}>", is_head ? "th scope=\"row\"" : "td", classes_[i], cells[i],
+                         is_head ? "th" : "td");
   }
   html_ += "</tr>\n";
 }
@@ -32,40 +35,6 @@ std::string HtmlCode(std::string_view text) { return "<code>" + EscapeHtml(text)
 
 std::string HtmlCommand(std::string_view command) {
   return command.empty() ? "" : "<div class=\"command\"><code>" + EscapeHtml(command) + "</code></div>";
-}
-
-std::string HtmlLaws(const std::vector<LawRow>& laws) {
-  HtmlTable table({"subject", "breaks", "witness"}, {"keep", "text", "text"});
-  std::vector<std::string> subjects;
-  for (const LawRow& law : laws) {
-    if (std::find(subjects.begin(), subjects.end(), law.subject) == subjects.end()) subjects.push_back(law.subject);
-  }
-  for (const std::string& subject : subjects) {
-    std::string kind;
-    std::string broken;
-    std::string witness;
-    std::size_t held = 0;
-    std::size_t other = 0;
-    for (const LawRow& law : laws) {
-      if (law.subject != subject) continue;
-      kind = law.kind;
-      if (law.verdict == "holds") ++held;
-      if (law.verdict != "holds" && law.verdict != "violated") ++other;
-      if (law.verdict != "violated") continue;
-      broken += fmt::format("<div><span class=\"bad\">✗</span> {} <span class=\"quiet\">{}</span></div>",
-                            HtmlCode(law.law), EscapeHtml(law.law_sentence));
-      witness += fmt::format("<div>{}</div>", EscapeHtml(law.reason));
-      if (!law.case_file.empty()) {
-        witness += HtmlCommand("assay replay " + ShellWord(law.case_file) + " --subject " + ShellWord(subject));
-      }
-    }
-    broken += fmt::format("<div class=\"quiet\">{}{} held{}</div>",
-                          broken.empty() ? "<span class=\"good\">✓ none</span>; " : "", held,
-                          other > 0 ? fmt::format(", {} not judged", other) : "");
-    table.Row(
-        {fmt::format("{} <span class=\"kind\">{}</span>", EscapeHtml(subject), EscapeHtml(kind)), broken, witness});
-  }
-  return table.Finish();
 }
 
 std::string HtmlSpecialValues(const std::vector<SpecialValue>& values) {
@@ -101,12 +70,10 @@ std::string HtmlSpecialValues(const std::vector<SpecialValue>& values) {
 }
 
 std::string HtmlUserLogits(const UserLogits& user) {
-  std::string html = fmt::format("<p>{}: {} {} of {} logits, dtype {}.", HtmlCode(user.file), Count(user.rows),
-                                 user.rows == 1 ? "row" : "rows", Count(user.cols), HtmlCode(user.dtype));
-  if (user.rounded_from_f64 > 0) {
-    html += fmt::format(" {} values are not f32 numbers and were rounded to the nearest one.",
-                        Count(user.rounded_from_f64));
-  }
+  std::string html =
+      fmt::format("<p>{}: {} {} of {} logits, dtype {}, T = {}.", HtmlCode(user.file), Count(user.rows),
+                  user.rows == 1 ? "row" : "rows", Count(user.cols), HtmlCode(user.dtype), user.temperature);
+  html += RoundingNote(user);
   html += "</p>\n";
   HtmlTable table({"subject", "max ULP", "p99.9", "mean", "misrounded", "of", "worst input, and how to see it again"},
                   {"keep", "n", "n", "n", "n", "n", "worst"});

@@ -157,6 +157,7 @@ json UserJson(const std::vector<UserLogits>& users) {
                     {"dtype", user.dtype},
                     {"rows", user.rows},
                     {"cols", user.cols},
+                    {"temperature", Number(user.temperature)},
                     {"rounded_from_f64", user.rounded_from_f64},
                     {"measurements", MeasurementsJson(user.measured)},
                     {"preview", preview}});

@@ -4,7 +4,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "reports/figures.h"
+#include "reports/law_matrix.h"
 #include "reports/report.h"
 #include "reports/text.h"
 
@@ -67,13 +70,60 @@ std::string Measurements(const MeasureResult& measured) {
   return md;
 }
 
-std::string Laws(const std::vector<LawRow>& laws) {
-  std::string md = Head({"subject", "kind", "law", "verdict", "why"}, "lllll");
-  for (const LawRow& law : laws) {
-    md += Row({EscapeMarkdown(law.subject), EscapeMarkdown(law.kind), Code(law.law), EscapeMarkdown(law.verdict),
-               EscapeMarkdown(law.reason)});
+// For running text, where a command must stay what it is: as many backticks around it as it takes.
+std::string Span(std::string text) {
+  std::size_t run = 0;
+  std::size_t longest = 0;
+  for (char& c : text) {
+    run = c == '`' ? run + 1 : 0;
+    longest = std::max(longest, run);
+    if (c == '\n' || c == '\r') c = ' ';
   }
-  return md;
+  const std::string fence(longest + 1, '`');
+  return longest == 0 ? fence + text + fence : fence + " " + text + " " + fence;
+}
+
+std::string LawTable(const LawMatrix& matrix) {
+  std::vector<std::string> head = {"law"};
+  std::vector<std::string> broken = {"laws broken"};
+  for (const LawMatrix::Subject& subject : matrix.subjects) {
+    head.push_back(EscapeMarkdown(subject.name));
+    broken.push_back(std::to_string(subject.violated));
+  }
+  std::string md = Head(head, std::string(head.size(), 'l'));
+  for (const LawMatrix::Law& law : matrix.laws) {
+    std::vector<std::string> cells = {Code(law.name) + ": " + EscapeMarkdown(law.sentence)};
+    for (const LawRow* cell : law.cells) {
+      const LawMark mark = MarkOf(cell);
+      cells.push_back(mark.words == "violated" ? fmt::format("**{}**", mark.mark) : mark.mark);
+    }
+    md += Row(cells);
+  }
+  return md + Row(broken) + "\n✓ holds, ✗ violated, – not applicable, ? undecided\n";
+}
+
+std::string Laws(const std::vector<LawRow>& laws) {
+  const LawMatrix matrix = PrepareLaws(laws);
+  std::string md = EscapeMarkdown(LawConclusion(matrix)) + "\n\n" + LawTable(matrix);
+  std::string unjudged;
+  for (std::size_t i = 0; i < matrix.subjects.size(); ++i) {
+    std::string broken;
+    for (const LawMatrix::Law& law : matrix.laws) {
+      const LawRow* row = law.cells[i];
+      if (row == nullptr || row->verdict == "holds") continue;
+      const std::string reason = EscapeMarkdown(row->reason);
+      if (row->verdict != "violated") {
+        unjudged += fmt::format("- {}, {}: {}: {}\n", Code(law.name), EscapeMarkdown(row->subject),
+                                EscapeMarkdown(row->verdict), reason);
+        continue;
+      }
+      const std::string command = LawCommand(*row);
+      broken += fmt::format("- {}: {}{}\n", Code(law.name), reason, command.empty() ? "" : "  \n  " + Span(command));
+    }
+    const LawMatrix::Subject& subject = matrix.subjects[i];
+    if (subject.violated > 0) md += fmt::format("\n### What {} breaks\n\n{}", EscapeMarkdown(subject.name), broken);
+  }
+  return unjudged.empty() ? md : md + "\n### Not applicable or undecided\n\n" + unjudged;
 }
 
 std::string Published(const std::vector<PublishedResult>& results) {
@@ -112,12 +162,9 @@ std::string Special(const std::vector<SpecialValue>& values) {
 }
 
 std::string User(const UserLogits& user) {
-  std::string md =
-      fmt::format("\n## Your logits\n\n{}: {} × {}, {}.", Code(user.file), user.rows, user.cols, user.dtype);
-  if (user.rounded_from_f64 > 0) {
-    md += fmt::format(" {} values are not f32 numbers and were rounded.", Count(user.rounded_from_f64));
-  }
-  md += "\n\n" + Measurements(user.measured);
+  std::string md = fmt::format("\n## Your logits\n\n{}: {} × {}, {}, T = {}.", Code(user.file), user.rows, user.cols,
+                               user.dtype, user.temperature);
+  md += RoundingNote(user) + "\n\n" + Measurements(user.measured);
   if (user.preview.empty()) return md;
   md += "\nThe largest of the first row:\n\n" + Head({"column", "logit", "got", "want", "error (ULP)"}, "rrrrr");
   for (const UserEntry& e : user.preview) {

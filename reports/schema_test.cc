@@ -56,7 +56,8 @@ TEST(SchemaTest, WhatIsNoReportIsNot) {
       R"([{"op": "replace", "path": "/measurements/0/max_ulp", "value": "large"}])",
       R"([{"op": "replace", "path": "/measurements/0/worst/x", "value": "1.5"}])",
       R"([{"op": "replace", "path": "/published/examples/0/claim_verdict", "value": "perhaps"}])",
-      R"([{"op": "remove", "path": "/user_logits/0/dtype"}])"};
+      R"([{"op": "remove", "path": "/user_logits/0/dtype"}])",
+      R"([{"op": "replace", "path": "/user_logits/0/temperature", "value": -1}])"};
   for (const char* change : changes) EXPECT_NE(Problems(good.patch(json::parse(change))), "") << change;
 }
 

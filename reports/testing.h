@@ -68,8 +68,10 @@ inline Report FilledReport() {
   for (Measurement& m : report.measured.measurements) {
     if (m.worst) m.worst->case_file = "cases/it's.json";
   }
-  report.laws = {{"naive", "control", "overflow", "Large logits are no excuse.", "violated", kHostile, "a b.json"},
-                 {"naive", "control", "order", "Order is kept.", "holds", "", ""}};
+  report.laws = {{"right", "ours", "overflow", "Large logits are no excuse.", "holds", "9 cases", ""},
+                 {"right", "ours", "order", "Order is kept.", "not applicable", kHostile, ""},
+                 {kHostile, "control", "overflow", "Large logits are no excuse.", "violated", kHostile, "a b.json"},
+                 {kHostile, "control", "order", "Order is kept.", "undecided", "no \"word\" on it", ""}};
   report.published = JudgePublished(ReadPublished(BuiltInPublishedJson()), right, oracle::Tier::kBulk);
   report.special_values = MeasureSpecialValues(subjects, oracle::Tier::kBulk);
   NpyArray array;
@@ -77,7 +79,7 @@ inline Report FilledReport() {
   array.dtype = "<f8";
   array.rounded_from_f64 = 2;
   array.values = {1.0f, 2.5f, -std::numeric_limits<float>::infinity()};
-  report.user_logits = {MeasureUserLogits(subjects, array, kHostile, oracle::Tier::kBulk)};
+  report.user_logits = {MeasureUserLogits(subjects, array, kHostile, oracle::Tier::kBulk, 0.7)};
   return report;
 }
 

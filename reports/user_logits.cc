@@ -8,6 +8,9 @@
 
 #include <algorithm>
 #include <numeric>
+#include <stdexcept>
+
+#include "reports/text.h"
 
 namespace assay::reports {
 namespace {
@@ -40,12 +43,16 @@ std::vector<UserEntry> Preview(const Measured& subject, const subjects::Case& c,
 }  // namespace
 
 UserLogits MeasureUserLogits(std::span<const Measured> subjects, const NpyArray& array, std::string file,
-                             oracle::Tier tier) {
+                             oracle::Tier tier, double temperature) {
+  if (!(temperature >= 0)) {
+    throw std::invalid_argument(fmt::format("{}: temperature {} is not in [0, inf]", file, temperature));
+  }
   UserLogits user;
   user.file = std::move(file);
   user.dtype = array.dtype;
   user.rows = array.rows;
   user.cols = array.cols;
+  user.temperature = temperature;
   user.rounded_from_f64 = array.rounded_from_f64;
   std::vector<subjects::Case> cases(array.rows);
   for (std::size_t row = 0; row < array.rows; ++row) {
@@ -53,12 +60,19 @@ UserLogits MeasureUserLogits(std::span<const Measured> subjects, const NpyArray&
     c.cols = array.cols;
     const auto first = array.values.begin() + static_cast<std::ptrdiff_t>(row * array.cols);
     c.logits.assign(first, first + static_cast<std::ptrdiff_t>(array.cols));
+    c.temperature = temperature;
     c.property = "accuracy";
     c.origin = fmt::format("{}, row {}", user.file, row);
   }
   user.measured = MeasureCases(subjects, cases, "your logits", tier);
   if (!subjects.empty() && !cases.empty()) user.preview = Preview(subjects[0], cases[0], tier);
   return user;
+}
+
+std::string RoundingNote(const UserLogits& user) {
+  if (user.rounded_from_f64 == 0) return "";
+  return fmt::format(" Values that are not f32 numbers and were rounded to the nearest one: {}.",
+                     Count(user.rounded_from_f64));
 }
 
 }  // namespace assay::reports

@@ -31,12 +31,17 @@ struct UserLogits {
   std::string dtype;
   std::size_t rows = 0;
   std::size_t cols = 0;
+  double temperature = 1;
   std::uint64_t rounded_from_f64 = 0;
   MeasureResult measured;
   std::vector<UserEntry> preview;
 };
 
+// Every row at the same temperature; one that is not in [0, inf] throws std::invalid_argument.
 UserLogits MeasureUserLogits(std::span<const Measured> subjects, const NpyArray& array, std::string file,
-                             oracle::Tier tier);
+                             oracle::Tier tier, double temperature = 1);
+
+// " Values that are not f32 numbers and were rounded to the nearest one: 2." Empty where none was.
+std::string RoundingNote(const UserLogits& user);
 
 }  // namespace assay::reports

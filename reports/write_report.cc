@@ -49,9 +49,6 @@ class Parts {
 
   void RenameAll() {
     for (const auto& [part, path] : parts_) {
-      if (fs::is_directory(path)) Refuse(path, "there is a folder of that name", "remove it, or choose another --out");
-    }
-    for (const auto& [part, path] : parts_) {
       std::error_code error;
       fs::rename(part, path, error);
       if (error) Refuse(path, error.message(), "check the disk and the permissions, or choose another --out");
@@ -72,6 +69,11 @@ void PrepareOutDir(const fs::path& out_dir) {
   fs::create_directories(out_dir, error);
   if (error)
     Refuse(out_dir, error.message(), "choose another --out, or make the folder and give yourself write access");
+  for (const char* const name : {"index.html", "report.md", "report.json", "figure.svg"}) {
+    if (fs::is_directory(out_dir / name)) {
+      Refuse(out_dir / name, "there is a folder of that name", "remove it, or choose another --out");
+    }
+  }
   Parts().Write(out_dir / "index.html", "");
 }
 

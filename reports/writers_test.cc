@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -98,6 +99,47 @@ TEST(WritersTest, MarkdownTablesKeepTheirColumns) {
     }
     EXPECT_EQ(bars, columns) << line;
   }
+}
+
+TEST(WritersTest, HtmlMarksEveryVerdictInWordsToo) {
+  const std::string html = ToHtml(Filled());
+  const std::string hostile =
+      "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &quot;q&quot; | `b` *e* &lt;!-- \n";
+  const std::string cell = "<td class=\"mark\"><span class=\"";
+  for (const std::string& shown :
+       {cell + "good\" role=\"img\" aria-label=\"holds\" title=\"9 cases\">✓</span></td>",
+        cell + "bad\" role=\"img\" aria-label=\"violated\" title=\"" + hostile + "\">✗</span></td>",
+        cell + "quiet\" role=\"img\" aria-label=\"not applicable\" title=\"" + hostile + "\">–</span></td>",
+        cell + "quiet\" role=\"img\" aria-label=\"undecided\" title=\"no &quot;word&quot; on it\">?</span></td>"}) {
+    EXPECT_EQ(CountOf(html, shown), 1u) << shown;
+  }
+}
+
+TEST(WritersTest, WhatBreaksALawStandsBesideItsCommand) {
+  const std::string html = ToHtml(Filled());
+  const std::size_t section = html.find("<section id=\"laws\">");
+  const std::string laws = html.substr(section, html.find("</section>", section) - section);
+  EXPECT_EQ(CountOf(laws, "<details>"), 2u);  // closed: one subject breaks something, and what was not judged
+  EXPECT_EQ(CountOf(laws, "<tr><th scope=\"row\" class=\"keep\"><code>overflow</code></th>"), 1u);
+  EXPECT_EQ(CountOf(laws, "<code>assay replay &#39;a b.json&#39; --subject "), 1u);
+}
+
+TEST(WritersTest, MarkdownHasTheLawsAsAMatrix) {
+  const std::string md = ToMarkdown(Filled());
+  EXPECT_NE(md.find("| `overflow`: Large logits are no excuse. | ✓ | **✗** |\n"), std::string::npos);
+  EXPECT_NE(md.find("| `order`: Order is kept. | – | ? |\n"), std::string::npos);
+  EXPECT_NE(md.find("| laws broken | 0 | 1 |\n"), std::string::npos);
+  EXPECT_NE(md.find("\n- `order`, right: not applicable: &lt;script&gt;"), std::string::npos);
+  EXPECT_NE(md.find("\n  `` assay replay 'a b.json' --subject '<script>"), std::string::npos);
+}
+
+TEST(WritersTest, EveryWriterNamesTheTemperatureOfTheUsersLogits) {
+  EXPECT_NE(ToHtml(Filled()).find(", T = 0.7."), std::string::npos);
+  EXPECT_NE(ToMarkdown(Filled()).find(", T = 0.7."), std::string::npos);
+  Report report = Filled();
+  EXPECT_EQ(nlohmann::json::parse(ToJson(report))["user_logits"][0]["temperature"], 0.7);
+  report.user_logits[0].temperature = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(nlohmann::json::parse(ToJson(report))["user_logits"][0]["temperature"], "inf");
 }
 
 TEST(WritersTest, VerdictSpeaksOfTheFirstSubject) {
