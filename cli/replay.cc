@@ -10,6 +10,7 @@
 #include "cli/console.h"
 #include "cli/select.h"
 #include "oracle/oracle.h"
+#include "properties/judging.h"
 #include "properties/property.h"
 #include "reports/measure.h"
 #include "subjects/case_io.h"
@@ -24,15 +25,8 @@ void PrintRow(const subjects::Case& c, const subjects::SubjectInfo& info, std::s
               const subjects::RunResult& result) {
   std::vector<oracle::Exact> exact;
   if (c.temperature >= 0) {
-    const std::span<const float> logits(c.logits);
-    const std::span<const std::uint8_t> mask(c.mask);
-    oracle::Row oracle_row;
-    oracle_row.logits = logits.subspan(row * c.cols, c.cols);
-    if (c.has_mask) oracle_row.mask = mask.subspan(row * c.cols, c.cols);
-    oracle_row.temperature = c.temperature;
-    oracle_row.empty_row = reports::EmptyRowOf(info, c);
     try {
-      exact = oracle::Softmax(oracle_row, oracle::Tier::kReferee);
+      exact = oracle::Softmax(properties::OracleRow(c, row, reports::EmptyRowOf(info, c)), oracle::Tier::kReferee);
     } catch (const oracle::Undecided& undecided) {
       fmt::print("  {}\n", Wrapped(undecided.what(), 2));
     }

@@ -85,8 +85,8 @@ void JudgeLaws(const std::string& name, subjects::Subject& subject, const Report
   }
 }
 
-// What the first subject broke, a phrase for each kind: its claim on a family or on the user's logits, a law, a
-// convention. Decides the exit code.
+// What the first subject broke, a phrase for each kind: its claim on a family, on the user's logits or on a published
+// example, a law, a convention. Decides the exit code.
 std::vector<std::string> Failures(const reports::Report& report, const std::string& name, const assay_claim& claim) {
   std::vector<std::string> claims;
   std::vector<std::string> laws;
@@ -107,10 +107,16 @@ std::vector<std::string> Failures(const reports::Report& report, const std::stri
   for (const reports::SpecialValue& value : report.special_values) {
     if (value.subject == name && value.verdict == "wrong") conventions.push_back(value.name);
   }
+  std::vector<std::string> examples;
+  for (const reports::PublishedResult& result : report.published) {
+    const bool wrong = !result.got.empty() && !result.got_right;
+    if (wrong && claim.kind == ASSAY_CLAIM_CORRECTLY_ROUNDED) examples.push_back(result.example.id);
+  }
   std::vector<std::string> failures;
   if (!claims.empty()) failures.push_back(fmt::format("what it claims on {}", fmt::join(claims, ", ")));
   if (!laws.empty()) failures.push_back(fmt::format("the laws {}", fmt::join(laws, ", ")));
   if (!conventions.empty()) failures.push_back(fmt::format("conventions ({})", fmt::join(conventions, ", ")));
+  if (!examples.empty()) failures.push_back(fmt::format("the published examples {}", fmt::join(examples, ", ")));
   return failures;
 }
 

@@ -17,41 +17,11 @@ namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
-// The visible part of a row: how many, and the largest logit.
-struct RowShape {
-  std::size_t visible = 0;
-  double max = -kInf;
-};
-
-RowShape ShapeOf(const Case& c, std::size_t row) {
-  RowShape shape;
-  for (std::size_t j = 0; j < c.cols; ++j) {
-    if (!c.Visible(row, j)) continue;
-    ++shape.visible;
-    shape.max = std::max<double>(shape.max, c.logits[row * c.cols + j]);
-  }
-  return shape;
-}
-
-// (max - x) / T; 0 for the maximum itself whatever T.
-double Distance(const RowShape& shape, double x, double temperature) {
-  const double gap = shape.max - x;
-  return gap == 0 ? 0 : gap / temperature;
-}
-
 // The bound on |got - exact| turned into units of value, from `got` alone: the exact value may lie in the next
 // higher binade, or further where the bound spans several.
 double Slack(float got, double bound_ulp) {
   const double reach = std::fabs(static_cast<double>(got)) + 2 * (bound_ulp + 1) * UlpOf(got);
   return bound_ulp * (bound_ulp <= 0.5 ? UlpOf(got) : UlpOf(reach));
-}
-
-oracle::Row OracleRow(const Case& c, std::size_t row) {
-  const std::span<const float> logits(c.logits);
-  const std::span<const std::uint8_t> mask(c.mask);
-  return {logits.subspan(row * c.cols, c.cols),
-          c.has_mask ? mask.subspan(row * c.cols, c.cols) : std::span<const std::uint8_t>(), c.temperature,
-          oracle::EmptyRow::kNaN};
 }
 
 }  // namespace
@@ -78,7 +48,7 @@ Judgement CheckSimplex(const Case& c, Context& context) {
       const double next = sum + term;
       lost += sum >= term ? (sum - next) + term : (term - next) + sum;
       sum = next;
-      const double distance = c.Visible(r, j) ? Distance(shape, c.logits[i], c.temperature) : 0;
+      const double distance = Distance(c, shape, i);
       slack += Slack(p, BoundUlp(info, shape.visible, distance));
     }
     const double error = std::fabs((sum - 1) + lost);
@@ -102,7 +72,7 @@ Judgement CheckAccuracy(const Case& c, Context& context) {
     const RowShape shape = ShapeOf(c, r);
     std::vector<oracle::Exact> exact;
     try {
-      exact = oracle::Softmax(OracleRow(c, r), context.tier);
+      exact = oracle::Softmax(OracleRow(c, r, oracle::EmptyRow::kNaN), context.tier);
     } catch (const oracle::Undecided& undecided) {
       if (worst.verdict == Verdict::kHolds) worst = {Verdict::kUndecided, undecided.what(), 0, std::nullopt};
       continue;
@@ -111,7 +81,7 @@ Judgement CheckAccuracy(const Case& c, Context& context) {
       const std::size_t i = r * c.cols + j;
       const float got = run.result.probs[i];
       const double err = oracle::ErrUlp(got, exact[j]);
-      const double distance = c.Visible(r, j) ? Distance(shape, c.logits[i], c.temperature) : 0;
+      const double distance = Distance(c, shape, i);
       const double bound = BoundUlp(info, shape.visible, distance);
       const double width = exact[j].width_ulp;
       // Correct rounding is judged by equality: half an ULP can be wrong below a power of two.
@@ -166,7 +136,7 @@ Judgement CheckOrder(const Case& c, Context& context) {
                         Witness{r, j, x[j], p[j], static_cast<double>(p[order[k - 1]]), 0, 0});
       }
       const double slack =
-          ClaimsNearest(info) ? 0 : Slack(p[j], BoundUlp(info, shape.visible, Distance(shape, x[j], c.temperature)));
+          ClaimsNearest(info) ? 0 : Slack(p[j], BoundUlp(info, shape.visible, Distance(c, shape, r * c.cols + j)));
       if (!(static_cast<double>(p[j]) + slack >= low)) {
         return Violated(fmt::format("row {}: entry {} has the higher logit ({} against {}) and the smaller share ({} "
                                     "against {} of entry {})",

@@ -4,10 +4,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <span>
 
 #include "subjects/float_text.h"
 
@@ -46,6 +48,29 @@ double BoundUlp(const subjects::SubjectInfo& info, std::size_t n, double distanc
   }
 }
 
+RowShape ShapeOf(const Case& c, std::size_t row) {
+  RowShape shape{0, -std::numeric_limits<double>::infinity()};
+  for (std::size_t j = 0; j < c.cols; ++j) {
+    if (!c.Visible(row, j)) continue;
+    ++shape.visible;
+    shape.max = std::max<double>(shape.max, c.logits[row * c.cols + j]);
+  }
+  return shape;
+}
+
+double Distance(const Case& c, const RowShape& shape, std::size_t i) {
+  if (!c.Visible(i / c.cols, i % c.cols)) return 0;
+  const double gap = shape.max - static_cast<double>(c.logits[i]);
+  return gap == 0 ? 0 : gap / c.temperature;
+}
+
+oracle::Row OracleRow(const Case& c, std::size_t row, oracle::EmptyRow empty_row) {
+  const std::span<const float> logits(c.logits);
+  const std::span<const std::uint8_t> mask(c.mask);
+  return {logits.subspan(row * c.cols, c.cols),
+          c.has_mask ? mask.subspan(row * c.cols, c.cols) : std::span<const std::uint8_t>(), c.temperature, empty_row};
+}
+
 bool ClaimsNearest(const subjects::SubjectInfo& info) { return info.softmax_f32.kind == ASSAY_CLAIM_CORRECTLY_ROUNDED; }
 
 double UlpOf(double x) {
@@ -74,6 +99,29 @@ Judgement SameBitsOrViolated(const Case& c, const std::vector<float>& a, const s
                     Witness{row, col, c.logits[i], a[i], static_cast<double>(b[i]), err, 0});
   }
   return {};
+}
+
+Judgement AgreeOrViolated(const Case& c, const subjects::SubjectInfo& info, const std::vector<float>& a,
+                          const std::string& how_a, const std::vector<float>& b, const std::string& how_b) {
+  if (ClaimsNearest(info)) return SameBitsOrViolated(c, a, how_a, b, how_b);
+  Judgement worst;
+  RowShape shape;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const std::size_t row = i / c.cols;
+    const std::size_t col = i % c.cols;
+    if (col == 0) shape = ShapeOf(c, row);
+    if (SameFloat(a[i], b[i])) continue;
+    const double bound = 2 * BoundUlp(info, shape.visible, Distance(c, shape, i));
+    const double err = std::fabs(static_cast<double>(a[i]) - static_cast<double>(b[i])) /
+                       UlpOf(std::max(std::fabs(a[i]), std::fabs(b[i])));
+    const double severity = std::isnan(err) ? std::numeric_limits<double>::infinity() : err / bound;
+    if (severity > 1 && severity > worst.severity) {
+      worst =
+          Violated(fmt::format("entry [{}, {}] is {} {}, but {} {}", row, col, Show(a[i]), how_a, Show(b[i]), how_b),
+                   severity, Witness{row, col, c.logits[i], a[i], static_cast<double>(b[i]), err, bound});
+    }
+  }
+  return worst;
 }
 
 }  // namespace assay::properties

@@ -31,6 +31,20 @@ Judgement NotApplicable(std::string reason);
 //   and gradual underflow. u = 2^-24 and an ULP is at least u of its value, so the factor is the bound in ULP.
 double BoundUlp(const subjects::SubjectInfo& info, std::size_t n, double distance);
 
+// The visible part of a row: how many entries, and the largest logit (-inf where there is none).
+struct RowShape {
+  std::size_t visible = 0;
+  double max = 0;
+};
+RowShape ShapeOf(const subjects::Case& c, std::size_t row);
+
+// (max - x) / T of entry i of c.logits, which lies in a row of that shape; 0 for the maximum itself whatever T, and for
+// invisible entries.
+double Distance(const subjects::Case& c, const RowShape& shape, std::size_t i);
+
+// What to ask the oracle about a row.
+oracle::Row OracleRow(const subjects::Case& c, std::size_t row, oracle::EmptyRow empty_row);
+
 // Whether the subject claims correct rounding, so that equal exact values mean equal bits.
 bool ClaimsNearest(const subjects::SubjectInfo& info);
 
@@ -47,5 +61,10 @@ std::string Show(float x);
 // but B <how_b>", holds where there is none.
 Judgement SameBitsOrViolated(const subjects::Case& c, const std::vector<float>& a, const std::string& how_a,
                              const std::vector<float>& b, const std::string& how_b);
+
+// Two results of the case whose exact values are equal: the same bits where the subject claims correct rounding, else
+// no further apart than both their bounds allow.
+Judgement AgreeOrViolated(const subjects::Case& c, const subjects::SubjectInfo& info, const std::vector<float>& a,
+                          const std::string& how_a, const std::vector<float>& b, const std::string& how_b);
 
 }  // namespace assay::properties

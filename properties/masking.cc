@@ -68,27 +68,10 @@ Judgement CheckMaskedEqualsCompacted(const Case& c, Context& context) {
   const Run part = RunCase(compacted, context);
   if (part.failed) return *part.failed;
 
-  double max = -std::numeric_limits<double>::infinity();
-  for (const float x : compacted.logits) max = std::max<double>(max, x);
-  Judgement worst;
-  for (std::size_t k = 0; k < kept.size(); ++k) {
-    const float a = whole.result.probs[kept[k]];
-    const float b = part.result.probs[k];
-    if (SameFloat(a, b)) continue;
-    const double gap = max - compacted.logits[k];
-    const subjects::SubjectInfo& info = context.subject.info();
-    const double bound = ClaimsNearest(info) ? 0 : 2 * BoundUlp(info, kept.size(), gap == 0 ? 0 : gap / c.temperature);
-    const double err = std::fabs(static_cast<double>(a) - b) / UlpOf(std::max(std::fabs(a), std::fabs(b)));
-    const double severity = std::isnan(err) ? std::numeric_limits<double>::infinity()
-                            : bound == 0    ? 1 + err
-                                            : err / bound;
-    if (severity > 1 && severity > worst.severity) {
-      worst = Violated(fmt::format("entry {} is {} under the mask, but {} in the row without the masked entries",
-                                   kept[k], Show(a), Show(b)),
-                       severity, Witness{0, kept[k], c.logits[kept[k]], a, static_cast<double>(b), err, bound});
-    }
-  }
-  return worst;
+  std::vector<float> spread = whole.result.probs;  // the compacted row's shares where they belong
+  for (std::size_t k = 0; k < kept.size(); ++k) spread[kept[k]] = part.result.probs[k];
+  return AgreeOrViolated(c, context.subject.info(), whole.result.probs, "under the mask", spread,
+                         "in the row without the masked entries");
 }
 
 }  // namespace assay::properties

@@ -5,10 +5,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
-
 #include "properties/judging.h"
 #include "properties/laws.h"
 #include "subjects/random.h"
@@ -27,38 +23,8 @@ Judgement CheckExactShift(const Case& c, Context& context) {
   if (base.failed) return *base.failed;
   const Run moved = RunCase(shifted, context);
   if (moved.failed) return *moved.failed;
-  if (ClaimsNearest(context.subject.info())) {
-    return SameBitsOrViolated(c, moved.result.probs, fmt::format("after adding {} to the row", Show(shift)),
-                              base.result.probs, "before");
-  }
-
-  Judgement worst;
-  for (std::size_t r = 0; r < c.rows; ++r) {
-    double max = -std::numeric_limits<double>::infinity();
-    std::size_t visible = 0;
-    for (std::size_t j = 0; j < c.cols; ++j) {
-      if (!c.Visible(r, j)) continue;
-      ++visible;
-      max = std::max<double>(max, c.logits[r * c.cols + j]);
-    }
-    for (std::size_t j = 0; j < c.cols; ++j) {
-      const std::size_t i = r * c.cols + j;
-      const float a = base.result.probs[i];
-      const float b = moved.result.probs[i];
-      const double gap = c.Visible(r, j) ? max - c.logits[i] : 0;
-      const double bound = 2 * BoundUlp(context.subject.info(), visible, gap == 0 ? 0 : gap / c.temperature) *
-                           UlpOf(std::max(std::fabs(a), std::fabs(b)));
-      const double err = std::fabs(static_cast<double>(a) - b);
-      if (SameFloat(a, b)) continue;
-      const double severity = std::isnan(a) || std::isnan(b) ? std::numeric_limits<double>::infinity() : err / bound;
-      if (severity > 1 && severity > worst.severity) {
-        worst = Violated(fmt::format("entry [{}, {}] is {} after adding {} to the row, but {} before", r, j, Show(b),
-                                     Show(shift), Show(a)),
-                         severity, Witness{r, j, c.logits[i], b, static_cast<double>(a), err / UlpOf(a), bound});
-      }
-    }
-  }
-  return worst;
+  return AgreeOrViolated(c, context.subject.info(), moved.result.probs,
+                         fmt::format("after adding {} to the row", Show(shift)), base.result.probs, "before");
 }
 
 }  // namespace assay::properties

@@ -13,8 +13,8 @@
 
 #include "oracle/elementary.h"
 #include "reports/decimal.h"
-#include "reports/random.h"
 #include "reports/text.h"
+#include "subjects/random.h"
 #include "subjects/registry.h"
 
 namespace assay::reports {
@@ -130,7 +130,7 @@ void ScoreVariance(PublishedResult& result) {
   // Standard error of a variance from N samples of kurtosis 3 + 6/d: sqrt((2 + 6/d) / N) = 1 %; 5 % is five of them.
   constexpr double kTolerance = 0.05;
   const std::size_t d = result.example.head_dim;
-  Random random(1, 0);
+  subjects::Random random(1, 0);
   double squares = 0;
   for (int i = 0; i < kPairs; ++i) {
     double dot = 0;

@@ -9,8 +9,8 @@
 #include <span>
 #include <string_view>
 
-#include "reports/random.h"
 #include "subjects/case.h"
+#include "subjects/random.h"
 
 namespace assay::reports {
 
@@ -19,7 +19,7 @@ struct Family {
   const char* description;  // one phrase for people
   double temperature;
   // Fills c.logits (already c.cols long) and, where the family has one, the mask.
-  void (*fill)(Random& random, subjects::Case& c);
+  void (*fill)(subjects::Random& random, subjects::Case& c);
 };
 
 std::span<const Family> Families();

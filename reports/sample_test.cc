@@ -14,9 +14,9 @@ namespace assay::reports {
 namespace {
 
 std::uint64_t HashOf(const subjects::Case& c, std::uint64_t hash) {
-  hash = Mix(hash ^ c.cols ^ std::bit_cast<std::uint64_t>(c.temperature));
-  for (const float x : c.logits) hash = Mix(hash ^ std::bit_cast<std::uint32_t>(x));
-  for (const std::uint8_t m : c.mask) hash = Mix(hash ^ m);
+  hash = subjects::Mix(hash ^ c.cols ^ std::bit_cast<std::uint64_t>(c.temperature));
+  for (const float x : c.logits) hash = subjects::Mix(hash ^ std::bit_cast<std::uint32_t>(x));
+  for (const std::uint8_t m : c.mask) hash = subjects::Mix(hash ^ m);
   return hash;
 }
 

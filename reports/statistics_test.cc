@@ -9,7 +9,7 @@
 #include <limits>
 #include <vector>
 
-#include "reports/random.h"
+#include "subjects/random.h"
 
 namespace assay::reports {
 namespace {
@@ -17,7 +17,7 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 TEST(UlpStatisticsTest, QuantilesAreWithinASixteenthOfTheSortedOnes) {
-  Random random(1, 2);
+  subjects::Random random(1, 2);
   UlpStatistics statistics;
   std::vector<double> errors;
   for (int i = 0; i < 10'000; ++i) {
@@ -35,7 +35,7 @@ TEST(UlpStatisticsTest, QuantilesAreWithinASixteenthOfTheSortedOnes) {
 }
 
 TEST(UlpStatisticsTest, MergesToExactlyTheWholeInAnyOrder) {
-  Random random(3, 4);
+  subjects::Random random(3, 4);
   UlpStatistics whole;
   UlpStatistics parts[3];
   for (int i = 0; i < 3000; ++i) {

@@ -13,6 +13,7 @@
 #include "subjects/case_io.h"
 #include "subjects/files.h"
 #include "subjects/float_text.h"
+#include "subjects/random.h"
 
 namespace assay::subjects {
 namespace {

@@ -54,10 +54,4 @@ void WriteWhole(const std::filesystem::path& path, std::string_view bytes) {
   }
 }
 
-std::uint64_t Fnv1a(std::string_view bytes) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
-  return hash;
-}
-
 }  // namespace assay::subjects

@@ -7,8 +7,12 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace assay::subjects {
+
+// FNV-1a, 64 bits (Fowler, Noll & Vo): names into seeds, checksums against truncation; no defence against malice.
+std::uint64_t Fnv1a(std::string_view bytes);
 
 // splitmix64's finaliser (Steele, Lea & Flood 2014, OOPSLA; constants of Vigna's splitmix64.c).
 std::uint64_t Mix(std::uint64_t x);

@@ -14,16 +14,10 @@ namespace {
 
 using subjects::Case;
 
-// FNV-1a, so that a property's cases follow its name and not its place in the catalogue.
-std::uint64_t HashOf(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const char ch : text) hash = (hash ^ static_cast<unsigned char>(ch)) * 0x100000001b3;
-  return hash;
-}
-
 rc::Shrinkable<Case> ShrinkableAt(const Property& property, const subjects::SubjectInfo& info, std::uint64_t seed,
                                   std::uint64_t index) {
-  const rc::Random random(rc::Random::Key{seed, HashOf(property.name), index, 0});
+  // Keyed by name: a property's cases do not move with its place in the catalogue.
+  const rc::Random random(rc::Random::Key{seed, subjects::Fnv1a(property.name), index, 0});
   return Cases(property, info)(random, /*size=*/100);
 }
 

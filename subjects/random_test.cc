@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "reports/random.h"
+#include "subjects/random.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-namespace assay::reports {
+namespace assay::subjects {
 namespace {
 
 TEST(RandomTest, LogAgreesWithTheLibrary) {
@@ -64,4 +64,4 @@ TEST(RandomTest, StreamsAreTheirKeysAndNothingElse) {
 }
 
 }  // namespace
-}  // namespace assay::reports
+}  // namespace assay::subjects
