@@ -58,6 +58,9 @@ struct Death {
   const char* library;
   const char* detail;
 };
+// How GoogleTest shows it; else the test's name in CTest would hold addresses.
+void PrintTo(const Death& death, std::ostream* out) { *out << death.library; }
+
 class DyingKernelTest : public FindingTest, public testing::WithParamInterface<Death> {};
 
 TEST_P(DyingKernelTest, IsAFindingAndTheRunGoesOn) {
