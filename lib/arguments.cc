@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the C API refuses, in the order in which assay.h lists the codes.
+// What the C API refuses.
 
 #include <cmath>
 #include <cstdint>
@@ -48,14 +48,14 @@ assay_status CheckSoftmax(const assay_softmax_args* args, SoftmaxRows* rows) {
            std::fabs(a.temperature),
            zeros ? 0.0f : std::numeric_limits<float>::quiet_NaN(),
            a.logits == a.probs,
-           false};
+           /*first_step=*/0};
   if (a.rows == 0 || a.cols == 0) return ASSAY_OK;
 
   if (a.rows > 1 && a.probs_row_stride < a.cols) return ASSAY_BAD_SHAPE;
-  std::size_t logits_extent, probs_extent, mask_extent;
+  std::size_t logits_extent = 0, probs_extent = 0, mask_extent = 0;
   if (!Extent(a.rows, a.cols, a.logits_row_stride, sizeof(float), &logits_extent) ||
       !Extent(a.rows, a.cols, a.probs_row_stride, sizeof(float), &probs_extent) ||
-      !Extent(a.rows, a.cols, a.mask_row_stride, 1, &mask_extent)) {
+      (a.mask != nullptr && !Extent(a.rows, a.cols, a.mask_row_stride, 1, &mask_extent))) {
     return ASSAY_BAD_SHAPE;
   }
   if (a.logits == nullptr || a.probs == nullptr) return ASSAY_NULL_POINTER;

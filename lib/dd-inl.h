@@ -56,7 +56,7 @@ HWY_INLINE Pair<V> TwoProduct(D d, V a, V b) {
   return {product, hn::Add(error, hn::Mul(a_lo, b_lo))};
 }
 
-// Relative error below 2^-101 (Joldes, Muller & Popescu 2017, algorithms 6 and 12 with slack).
+// Relative error below 2^-101 (Joldes, Muller & Popescu 2017: AccurateDWPlusDW).
 template <class V>
 HWY_INLINE Pair<V> AddPairs(Pair<V> a, Pair<V> b) {
   const Pair<V> high = TwoSum(a.hi, b.hi);
@@ -65,6 +65,7 @@ HWY_INLINE Pair<V> AddPairs(Pair<V> a, Pair<V> b) {
   return FastTwoSum(first.hi, hn::Add(low.lo, first.lo));
 }
 
+// Relative error below 2^-101 (the same: DWTimesDW1, with an exact product).
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE Pair<V> MultiplyPairs(D d, Pair<V> a, Pair<V> b) {
   const Pair<V> product = TwoProduct(d, a.hi, b.hi);

@@ -4,6 +4,8 @@
 
 #pragma once
 
+#include <cstddef>
+
 namespace assay::bounds {
 
 inline constexpr double kU = 0x1p-53;  // unit roundoff of double
@@ -20,21 +22,24 @@ inline constexpr double kExpRelative = 2.25 * kU;
 // z = (x - max) / T against the real quotient, relative: x - max in double, 1/T, their product, one rounding each.
 inline constexpr double kExponentRelative = 3.02 * kU;
 
-// The sum of all exp(z): chains of at most 8 + 4 additions, then exact pairs; the exponentials' own error; and
-// the share of each z's error, sum p_j |z_j| <= log n, at most 28 for n <= 2^40.
-inline constexpr double kSumRelative = 12 * kU + kExpRelative + 28 * kExponentRelative;
+// The sum of all exp(z): chains of at most 7 + 4 rounded additions, 2 that join four chains, then pairs, exact to u
+// for n <= 2^33, and one rounding of their sum; the exponentials' own error; and the share of each z's error,
+// sum p_j |z_j| <= log n, at most 23 for n <= 2^33 (28 leaves room).
+inline constexpr double kSumRelative = 15 * kU + kExpRelative + 28 * kExponentRelative;
 // The same where T = 1, so that only x - max can have been rounded.
-inline constexpr double kSumRelativeUnitTemperature = 12 * kU + kExpRelative + 28 * 1.01 * kU;
+inline constexpr double kSumRelativeUnitTemperature = 15 * kU + kExpRelative + 28 * 1.01 * kU;
 
 // exp(z) / sum: both errors, 1 / sum, the product, and the two roundings of the test's own p -+ delta.
 inline constexpr double kProbabilityRelative = kSumRelative + kExpRelative + 4.1 * kU;
 inline constexpr double kProbabilityRelativeUnitTemperature = kSumRelativeUnitTemperature + kExpRelative + 4.1 * kU;
 
 // ExpAccurate in exp-inl.h against exp(z), relative, -600 <= z <= 0; below, where no f32 share can tell the value from
-// 0, its low part becomes subnormal and loses digits. What it decides, a quotient of two such values
-// whose sum adds n roundings of 2^-104, is then known to 2^-94 + n 2^-104: a doubtful quotient stays in doubt, and is
-// rounded by its double-double value, only if it lies that close to a midpoint, one chance in 2^69 for n <= 1000.
+// 0, its low part becomes subnormal and loses digits.
 inline constexpr double kExpAccurateRelative = 0x1p-96;
+
+// Double-double quotients of a row of n, relative: z = (x - max) / T with 1/T and the product good to 2^-99, times
+// |z| <= 104: 2^-92, for the entry and for the sum; both exponentials; 1 / sum and the product; n additions of 2^-101.
+constexpr double AccurateRelative(std::size_t n) { return 0x1p-90 + static_cast<double>(n) * 0x1p-100; }
 
 // T below kHardmaxBelow gives the same bits as T = 0, T above kUniformAbove the same as T = +inf, because
 //   two unequal f32 differ by at least 2^-149: below 2^-300 every exponent but the maximum's is under -2^151, so

@@ -49,6 +49,10 @@ inline float RoundToFloat(ScalarPair a) {
   return static_cast<float>(std::bit_cast<double>(bits));
 }
 
+// The floats next to a non-negative finite one; there is none below 0.
+inline float NextFloat(float x) { return std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) + 1); }
+inline float PreviousFloat(float x) { return std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) - 1); }
+
 // 1 / count rounded to f32, count >= 1: 26 quotient bits and what is left over decide.
 inline float ReciprocalOf(std::uint64_t count) {
   __extension__ using Wide = unsigned __int128;

@@ -41,6 +41,8 @@ class Row {
 
   static HWY_INLINE size_t Lanes() { return hn::Lanes(Floats()); }
   HWY_INLINE size_t size() const { return n_; }
+  HWY_INLINE const float* logits() const { return logits_; }
+  HWY_INLINE const uint8_t* mask() const { return mask_; }
 
   // The vector that begins at entry j, a multiple of Lanes() below size().
   HWY_INLINE FloatVec Load(size_t j) const {

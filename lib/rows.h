@@ -24,7 +24,7 @@ struct SoftmaxRows {
   double temperature;  // >= 0 or +inf
   float empty_value;   // what fills a row without a visible entry: NaN or 0
   bool in_place;
-  bool always_accurate;  // test hook: every quotient counts as doubtful
+  int first_step;  // 0; a test hook: 1 sends every quotient to double-double, 2 to integers
 };
 
 // Checks everything assay.h promises to refuse and fills `rows`; on any status but ASSAY_OK nothing else happens.

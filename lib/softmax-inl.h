@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // softmax of one row, correctly rounded: exponentials and their sum in double, each quotient tested for whether its
-// error could change the rounding to f32, and the rare doubtful ones (about one in 2^24) redone in double-double.
+// error could change the rounding to f32; the rare doubtful ones (about one in 2^24) redone in double-double, tested
+// again, and those that somebody tuned to be in doubt even there decided by integers (wide.h).
 // Compiled once per target; the bits do not depend on it, because the nearest float is one.
 
 #if defined(ASSAY_LIB_SOFTMAX_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -18,6 +19,7 @@
 #include "exp-inl.h"
 #include "rounding.h"
 #include "row-inl.h"
+#include "wide.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace assay {
@@ -132,33 +134,60 @@ HWY_NOINLINE internal::ScalarPair AccurateInverseSum(const Row& row, const Expon
   return internal::Reciprocal(SumLanes(total));
 }
 
-// The vector of probabilities for x in double-double, rounded once.
-HWY_NOINLINE FloatVec AccurateProbs(FloatVec x, const Exponents& exponents, internal::ScalarPair inverse_sum) {
+// Everything a doubtful quotient needs; each part is computed when first asked for.
+struct Ladder {
+  internal::ScalarPair inverse_sum{0, 0};  // 1 / sum in double-double
+  internal::WideRow wide;
+  int first_step;  // 0; 1 or 2 sends every quotient to that step: a test hook
+};
+
+// The vector of probabilities for x: in double-double, rounded once where bounds::AccurateRelative leaves no doubt,
+// else by integers.
+HWY_NOINLINE FloatVec AccurateProbs(FloatVec x, const Row& row, const Exponents& exponents, Ladder& ladder) {
   const Doubles d;
-  const Pair<DoubleVec> p = MultiplyPairs(d, exponents.AccurateExp(x),
-                                          Pair<DoubleVec>{hn::Set(d, inverse_sum.hi), hn::Set(d, inverse_sum.lo)});
+  if (ladder.inverse_sum.hi == 0) ladder.inverse_sum = AccurateInverseSum(row, exponents);
+  const Pair<DoubleVec> p =
+      MultiplyPairs(d, exponents.AccurateExp(x),
+                    Pair<DoubleVec>{hn::Set(d, ladder.inverse_sum.hi), hn::Set(d, ladder.inverse_sum.lo)});
   HWY_ALIGN double hi[HWY_MAX_BYTES / sizeof(double)];
   HWY_ALIGN double lo[HWY_MAX_BYTES / sizeof(double)];
+  HWY_ALIGN float logits[HWY_MAX_BYTES / sizeof(float)];
   HWY_ALIGN float rounded[HWY_MAX_BYTES / sizeof(float)];
   hn::Store(p.hi, d, hi);
   hn::Store(p.lo, d, lo);
-  for (size_t i = 0; i < Row::Lanes(); ++i) rounded[i] = internal::RoundToFloat({hi[i], lo[i]});
+  hn::Store(x, Floats(), logits);
+  const double relative = bounds::AccurateRelative(row.size());
+  for (size_t i = 0; i < Row::Lanes(); ++i) {
+    rounded[i] = internal::RoundToFloat({hi[i], lo[i] - hi[i] * relative});
+    float above = internal::RoundToFloat({hi[i], lo[i] + hi[i] * relative});
+    if (HWY_UNLIKELY(ladder.first_step == 2 && hi[i] > 0 && rounded[i] == above)) {
+      // Ask about the midpoint above, or below, that is known not to be crossed.
+      if (i % 2 == 0 || above == 0) {
+        above = internal::NextFloat(above);
+      } else {
+        rounded[i] = internal::PreviousFloat(above);
+      }
+    }
+    if (HWY_UNLIKELY(rounded[i] != above)) {
+      const double midpoint = 0.5 * (static_cast<double>(rounded[i]) + static_cast<double>(above));
+      if (ladder.wide.Above(logits[i], midpoint)) rounded[i] = above;
+    }
+  }
   return hn::Load(Floats(), rounded);
 }
 
-// Whether the error of any quotient in the row could change its rounding. Writes nothing.
-// With kStore: writes every probability, the doubtful ones through `inverse_sum`, which is computed at need while it
-// is {0, 0} (the row must then still be whole: not in place).
+// The quotients whose error could change their rounding go up the ladder. With kStore: writes every probability.
+// Without: writes nothing, but leaves in the ladder all that the doubtful ones need of the row.
 template <bool kStore>
-HWY_INLINE bool RoundQuotients(const Row& row, const Exponents& exponents, const double* HWY_RESTRICT kept, double sum,
-                               bool always_accurate, internal::ScalarPair* inverse_sum, float* probs) {
+HWY_INLINE void RoundQuotients(const Row& row, const Exponents& exponents, const double* HWY_RESTRICT kept, double sum,
+                               Ladder& ladder, float* probs) {
   const Doubles d;
   const Floats df;
   const bool unit = exponents.inverse.hi == 1.0 && exponents.inverse.lo == 0.0;
   const DoubleVec base = hn::Set(d, unit ? bounds::kProbabilityRelativeUnitTemperature : bounds::kProbabilityRelative);
   const DoubleVec slope = hn::Set(d, unit ? 1.01 * bounds::kU : bounds::kExponentRelative);
   const DoubleVec inverse = hn::Set(d, 1.0 / sum);
-  bool doubtful = false;
+  const bool climb = ladder.first_step > 0;
   for (size_t j = 0; j < row.size(); j += Row::Lanes()) {
     const FloatVec x = row.Load(j);
     const DoubleVec z = hn::Max(exponents.Rounded(x), hn::Set(d, -700.0));
@@ -167,15 +196,9 @@ HWY_INLINE bool RoundQuotients(const Row& row, const Exponents& exponents, const
     const DoubleVec delta = hn::Mul(p, hn::NegMulAdd(z, slope, base));  // z <= 0
     FloatVec low = hn::DemoteTo(df, hn::Sub(p, delta));
     const FloatVec high = hn::DemoteTo(df, hn::Add(p, delta));
-    if (HWY_UNLIKELY(!hn::AllTrue(df, hn::Eq(low, high)) || always_accurate)) {
-      doubtful = true;
-      if (!kStore) return true;
-      if (inverse_sum->hi == 0) *inverse_sum = AccurateInverseSum(row, exponents);
-      low = AccurateProbs(x, exponents, *inverse_sum);
-    }
+    if (HWY_UNLIKELY(!hn::AllTrue(df, hn::Eq(low, high)) || climb)) low = AccurateProbs(x, row, exponents, ladder);
     if (kStore) row.Store(low, j, probs);
   }
-  return doubtful;
 }
 
 HWY_INLINE void FillRow(float value, size_t n, float* probs) {
@@ -194,12 +217,11 @@ HWY_INLINE void SoftmaxRow(const Row& row, const internal::SoftmaxRows& args, in
   const Exponents exponents{extremes.max, inverse_temperature};
   double* const kept = row.size() <= kKeptExponentials ? scratch : nullptr;
   const double sum = SumExp(row, exponents, kept);
-  internal::ScalarPair inverse_sum{0, 0};
-  // In place the row is overwritten as we go: what a doubtful quotient needs of it must be known before.
-  if (args.in_place && RoundQuotients<false>(row, exponents, kept, sum, args.always_accurate, nullptr, nullptr)) {
-    inverse_sum = AccurateInverseSum(row, exponents);
-  }
-  RoundQuotients<true>(row, exponents, kept, sum, args.always_accurate, &inverse_sum, probs);
+  Ladder ladder{
+      {0, 0}, internal::WideRow(row.logits(), row.mask(), row.size(), extremes.max, args.temperature), args.first_step};
+  // In place the row is overwritten as we go: what the doubtful quotients need of it must be known before.
+  if (args.in_place) RoundQuotients<false>(row, exponents, kept, sum, ladder, nullptr);
+  RoundQuotients<true>(row, exponents, kept, sum, ladder, probs);
 }
 
 int64_t SoftmaxRows(const internal::SoftmaxRows& args) {

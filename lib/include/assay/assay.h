@@ -50,7 +50,8 @@ typedef enum assay_empty_row {
  *          T = +inf: equal shares among the visible entries. Subnormal T is an ordinary T.
  * Values   a visible NaN or +inf makes the whole row NaN (the canonical quiet NaN, 0x7FC00000); a row without a
  *          visible entry follows empty_row; one visible entry gives exactly 1; every zero is +0.
- * Overlap  exactly in place (probs == logits, equal row strides) is fine; any other overlap is ASSAY_OVERLAP. */
+ * Overlap  exactly in place (probs == logits, equal row strides) is fine; any other overlap is ASSAY_OVERLAP,
+ *          where a buffer reaches from its first to its last entry, gaps included. */
 typedef struct assay_softmax_args {
   size_t struct_size; /* sizeof(assay_softmax_args) */
   const void* logits;
@@ -73,7 +74,7 @@ typedef assay_status (*assay_softmax_fn)(const assay_softmax_args* args);
 /* What a subject can do. A case that needs more is skipped, with this as the reason; never counted as passed. */
 typedef enum assay_feature {
   ASSAY_FEATURE_MASK = 1 << 0,               /* a boolean mask */
-  ASSAY_FEATURE_TEMPERATURE = 1 << 1,        /* finite T > 0 other than 1 */
+  ASSAY_FEATURE_TEMPERATURE = 1 << 1,        /* any finite double T > 0 other than 1, beyond the range of float too */
   ASSAY_FEATURE_TEMPERATURE_LIMITS = 1 << 2, /* T = 0 and T = +inf */
   ASSAY_FEATURE_ROW_STRIDE = 1 << 3,         /* row strides other than cols */
   ASSAY_FEATURE_IN_PLACE = 1 << 4,           /* probs == logits */
