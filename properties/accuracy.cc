@@ -49,7 +49,7 @@ Judgement CheckSimplex(const Case& c, Context& context) {
       lost += sum >= term ? (sum - next) + term : (term - next) + sum;
       sum = next;
       const double distance = Distance(c, shape, i);
-      slack += Slack(p, BoundUlp(info, shape.visible, distance));
+      slack += Slack(p, BoundUlp(info, shape.visible, distance, c.temperature));
     }
     const double error = std::fabs((sum - 1) + lost);
     const double severity = c.cols == 0 ? 0 : error / slack;
@@ -82,7 +82,7 @@ Judgement CheckAccuracy(const Case& c, Context& context) {
       const float got = run.result.probs[i];
       const double err = oracle::ErrUlp(got, exact[j]);
       const double distance = Distance(c, shape, i);
-      const double bound = BoundUlp(info, shape.visible, distance);
+      const double bound = BoundUlp(info, shape.visible, distance, c.temperature);
       const double width = exact[j].width_ulp;
       // Correct rounding is judged by equality: half an ULP can be wrong below a power of two.
       const bool wrong = ClaimsNearest(info) ? !oracle::IsNearest(got, exact[j]) : std::fabs(err) - width > bound;
@@ -136,7 +136,9 @@ Judgement CheckOrder(const Case& c, Context& context) {
                         Witness{r, j, x[j], p[j], static_cast<double>(p[order[k - 1]]), 0, 0});
       }
       const double slack =
-          ClaimsNearest(info) ? 0 : Slack(p[j], BoundUlp(info, shape.visible, Distance(c, shape, r * c.cols + j)));
+          ClaimsNearest(info)
+              ? 0
+              : Slack(p[j], BoundUlp(info, shape.visible, Distance(c, shape, r * c.cols + j), c.temperature));
       if (!(static_cast<double>(p[j]) + slack >= low)) {
         return Violated(fmt::format("row {}: entry {} has the higher logit ({} against {}) and the smaller share ({} "
                                     "against {} of entry {})",

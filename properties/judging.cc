@@ -37,14 +37,18 @@ Judgement Violated(std::string reason, double severity, std::optional<Witness> w
 
 Judgement NotApplicable(std::string reason) { return {Verdict::kNotApplicable, std::move(reason), 0, std::nullopt}; }
 
-double BoundUlp(const subjects::SubjectInfo& info, std::size_t n, double distance) {
+double BoundUlp(const subjects::SubjectInfo& info, std::size_t n, double distance, double temperature) {
   switch (info.softmax_f32.kind) {
     case ASSAY_CLAIM_CORRECTLY_ROUNDED:
       return 0.5;
     case ASSAY_CLAIM_MAX_ULP:
       return info.softmax_f32.max_ulp;
-    default:
-      return static_cast<double>(n) + 6 + 2 * distance;
+    default: {
+      if (distance > 150) return 1;  // e^-150 < 2^-216: nothing of a relative error is left
+      const double factor = static_cast<double>(n) + 6 + (temperature == 1 ? 2 : 5) * distance;
+      // 2^-24 e^-d in units of 2^-149; 1 + 2^-40 covers std::exp.
+      return factor * std::min(1.0, std::exp(-distance) * 0x1p125 * (1 + 0x1p-40)) + 1;
+    }
   }
 }
 
@@ -111,7 +115,7 @@ Judgement AgreeOrViolated(const Case& c, const subjects::SubjectInfo& info, cons
     const std::size_t col = i % c.cols;
     if (col == 0) shape = ShapeOf(c, row);
     if (SameFloat(a[i], b[i])) continue;
-    const double bound = 2 * BoundUlp(info, shape.visible, Distance(c, shape, i));
+    const double bound = 2 * BoundUlp(info, shape.visible, Distance(c, shape, i), c.temperature);
     const double err = std::fabs(static_cast<double>(a[i]) - static_cast<double>(b[i])) /
                        UlpOf(std::max(std::fabs(a[i]), std::fabs(b[i])));
     const double severity = std::isnan(err) ? std::numeric_limits<double>::infinity() : err / bound;

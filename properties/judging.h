@@ -23,13 +23,15 @@ Run RunCase(const subjects::Case& c, Context& context, const subjects::RunOption
 Judgement Violated(std::string reason, double severity, std::optional<Witness> witness = std::nullopt);
 Judgement NotApplicable(std::string reason);
 
-// The accuracy, in ULP of the exact value, that the subject owes at an entry this far below its row's maximum
-// (in units of T: (max - x) / T), in a row of n visible entries.
-//   correctly rounded: 0.5; a claim: its max_ulp; none: the textbook bound for shifted softmax in f32,
-//   (n + 2 + 2 (z_max - z_min)) u relative (Blanchard, Higham & Higham 2021, theorem 4.2 to first order), here with
-//   the entry's own distance, and 3 more u and 1 ULP of the smallest subnormal for reading T, the final rounding
-//   and gradual underflow. u = 2^-24 and an ULP is at least u of its value, so the factor is the bound in ULP.
-double BoundUlp(const subjects::SubjectInfo& info, std::size_t n, double distance);
+// The accuracy, in ULP of the exact value, that the subject owes at an entry d = (max - x) / T below its row's maximum,
+// in a row of n visible entries.
+//   correctly rounded: 0.5; a claim: its max_ulp; none: the textbook bound for shifted softmax in f32, relative
+//   (n + 2 + 2 d) u (Blanchard, Higham & Higham 2021, theorem 4.2 to first order, with the entry's own d), u = 2^-24,
+//   and 4 u for the final roundings. Their bound knows no T: where T != 1, reading T, inverting it and multiplying
+//   round three times more, 3 d u. An ULP is at least u of its value, so the factor of u is the bound in ULP; where
+//   the share, at most e^-d, is subnormal, the ULP is 2^-149 and the bound shrinks with the share, plus 1 for gradual
+//   underflow.
+double BoundUlp(const subjects::SubjectInfo& info, std::size_t n, double distance, double temperature);
 
 // The visible part of a row: how many entries, and the largest logit (-inf where there is none).
 struct RowShape {

@@ -35,8 +35,9 @@ Judgement CheckEqualShares(const Case& c, Context& context, Shares shares_of_row
       const float got = run.result.probs[i];
       const auto violated = [&](std::string_view what, double exact, double bound) {
         const double err = std::fabs(static_cast<double>(got) - exact) / UlpOf(exact);
-        return Violated(fmt::format("T = {:g}, row {}: {} shares equally, so entry {} is {}, got {}", c.temperature, r,
-                                    k == 1 ? "1 entry" : fmt::format("each of {} entries", k), j, what, Show(got)),
+        return Violated(fmt::format("T = {:g}, row {}: {}, so entry {} is {}, got {}", c.temperature, r,
+                                    k == 1 ? "one entry takes all" : fmt::format("{} entries share equally", k), j,
+                                    what, Show(got)),
                         std::isnan(err) ? std::numeric_limits<double>::infinity() : 1 + err,
                         Witness{r, j, c.logits[i], got, exact, err, bound});
       };
@@ -45,7 +46,7 @@ Judgement CheckEqualShares(const Case& c, Context& context, Shares shares_of_row
         continue;
       }
       const double exact = 1.0 / static_cast<double>(k);
-      const double bound = BoundUlp(context.subject.info(), k, 0);
+      const double bound = BoundUlp(context.subject.info(), k, 0, c.temperature);
       const bool right = ClaimsNearest(context.subject.info())
                              ? got == want
                              : std::fabs(static_cast<double>(got) - exact) <= bound * UlpOf(exact);
