@@ -99,13 +99,15 @@ int Check(const CheckOptions& options) {
   }
   const std::string not_run_text = not_run > 0 ? fmt::format(", {} not run", not_run) : "";
   fmt::print("{}: {} of {} violated, {} undecided, {} skipped{}; {} in {:.1f} s\n",
-             violated > 0  ? Bad("findings")
-             : not_run > 0 ? Doubtful("incomplete")
-                           : Good("clean"),
+             violated > 0                 ? Bad("findings")
+             : not_run > 0                ? Doubtful("incomplete")
+             : skipped == selected.size() ? Doubtful("skipped")
+                                          : Good("clean"),
              violated, Counted(selected.size(), "law"), undecided, skipped, not_run_text, Counted(cases, "case"),
              elapsed());
   if (violated > 0) return kFindings;
-  return not_run > 0 ? kBudget : kClean;
+  if (not_run > 0) return kBudget;
+  return skipped == selected.size() ? kSkipped : kClean;
 }
 
 }  // namespace assay::cli

@@ -15,7 +15,7 @@
 namespace assay::cli {
 
 // Documented in --help and README.md; 4 (budget ended before the mandatory part) is kBudget.
-enum ExitCode : int { kClean = 0, kFindings = 1, kUsage = 2, kInfrastructure = 3, kBudget = 4 };
+enum ExitCode : int { kClean = 0, kFindings = 1, kUsage = 2, kInfrastructure = 3, kBudget = 4, kSkipped = 77 };
 
 // A wrong word on the command line: exit code 2.
 struct UsageError : std::runtime_error {

@@ -146,9 +146,10 @@ int Fuzz(const FuzzOptions& options) {
   if (kept.size() > kPresented) {
     fmt::print("  and {} more inputs in {}\n", kept.size() - kPresented, artifacts.string());
   }
+  const bool clean = findings == 0 && kept.size() <= kPresented;
   fmt::print("{}: {} inputs kept by the fuzzer, {} findings shown; corpus now {} inputs\n",
-             kept.empty() ? Good("clean") : Bad("findings"), kept.size(), findings, FilesIn(corpus).size());
-  return kept.empty() ? kClean : kFindings;
+             clean ? Good("clean") : Bad("findings"), kept.size(), findings, FilesIn(corpus).size());
+  return clean ? kClean : kFindings;
 }
 
 }  // namespace assay::cli

@@ -21,7 +21,7 @@ constexpr const char* kAbout =
     "Assay: how right is a softmax kernel? Checks, fuzzes and measures against an MPFR oracle.";
 constexpr const char* kFooter =
     "Exit codes: 0 clean, 1 findings, 2 usage, 3 infrastructure (a subject cannot be loaded, a folder written),\n"
-    "4 the time was up before every law had run.\n"
+    "4 the time was up before every law had run, 77 no law could run on the subject.\n"
     "A SUBJECT is a built-in name (assay probe lists them) or the path of a shared library that exports\n"
     "assay_subject_v1. `assay COMMAND --help` shows examples.";
 

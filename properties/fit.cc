@@ -127,7 +127,7 @@ Case WithMaskOneRow(Case c) { return WithMask(c.rows > 1 ? subjects::OneRow(c, 0
 
 Case WithSeveralRows(Case c) {
   c = WithValidTemperature(std::move(c));
-  if (c.rows != 1) return c;
+  if (c.rows != 1) return c;  // no rows at all: nothing to be independent of
   c.rows = 2;
   c.logits.insert(c.logits.begin(), c.cols, 3000.0f);
   if (c.has_mask) c.mask.insert(c.mask.begin(), c.cols, std::uint8_t{1});
@@ -193,6 +193,11 @@ Case WithEmptyRow(Case c) {
 
 Case WithBadTemperature(Case c) {
   c.in_place = false;
+  if (c.logits.empty()) {
+    c.rows = c.cols = 1;
+    c.logits = {0};
+    c.mask.assign(c.has_mask ? 1 : 0, 1);
+  }
   if (c.temperature >= 0) {
     constexpr double kBad[] = {-1, -0x1p-1074, -1e300, -std::numeric_limits<double>::infinity(),
                                std::numeric_limits<double>::quiet_NaN()};

@@ -32,12 +32,12 @@ Case WithSubnormalTemperature(Case c);
 // Finite rows; T = +inf, or 2^201, where z spans less than 2^-72 and no share differs from 1/k in f32.
 Case WithUnboundedTemperature(Case c);
 
-// A mask that hides something, and finite rows behind it.
+// A mask that hides something where a row has two entries, and finite rows behind it.
 Case WithMask(Case c);
 // The same with a single row.
 Case WithMaskOneRow(Case c);
 
-// Valid T, and at least two rows; a single one gets another of 3000s in front.
+// Valid T, and no or at least two rows; a single one gets another of 3000s in front.
 Case WithSeveralRows(Case c);
 
 // The same, out of place, with a gap behind each row.
@@ -53,7 +53,7 @@ Case WithSpecialValue(Case c);
 // Some row has nothing visible. Valid T.
 Case WithEmptyRow(Case c);
 
-// T negative or NaN; out of place.
+// T negative or NaN; out of place; not empty, as an empty shape may be answered before T is looked at.
 Case WithBadTemperature(Case c);
 
 }  // namespace assay::properties

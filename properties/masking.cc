@@ -51,6 +51,8 @@ Judgement CheckMaskedContentIgnored(const Case& c, Context& context) {
 }
 
 Judgement CheckMaskedEqualsCompacted(const Case& c, Context& context) {
+  const Run whole = RunCase(c, context);
+  if (whole.failed) return *whole.failed;
   if (c.rows == 0) return {};
   Case compacted = c;
   compacted.has_mask = false;
@@ -63,8 +65,6 @@ Judgement CheckMaskedEqualsCompacted(const Case& c, Context& context) {
     compacted.logits.push_back(c.logits[j]);
   }
   compacted.cols = kept.size();
-  const Run whole = RunCase(c, context);
-  if (whole.failed) return *whole.failed;
   const Run part = RunCase(compacted, context);
   if (part.failed) return *part.failed;
 

@@ -75,15 +75,17 @@ void AddElement(const Case& c, std::size_t i, float row_max, float got, const or
   m.worst->err_ulp = err_ulp;  // the caller copies the case, once a row
 }
 
-// The subject's results of a row, or why there are none.
+// The subject's results of a row, or why there are none; `declined` where it answered ASSAY_UNSUPPORTED.
 struct Answer {
   std::vector<float> probs;
   std::string failure;
+  bool declined = false;
 };
 
 Answer Run(subjects::Subject& subject, const Case& c) {
   subjects::RunResult run = subject.Run(c);
   if (run.outcome != subjects::Outcome::kReturned) return {{}, run.detail};
+  if (run.status == ASSAY_UNSUPPORTED) return {{}, "the subject answered ASSAY_UNSUPPORTED", true};
   if (run.status != ASSAY_OK) return {{}, fmt::format("refused: {}", assay_status_name(run.status))};
   if (run.probs.size() != c.cols) return {{}, "gave a row of another length"};
   return {std::move(run.probs), ""};
@@ -103,6 +105,10 @@ void MeasureRow(const Measured& subject, const Case& c, RowTruth& truth, Measure
     return;
   }
   const Answer answer = Run(*subject.subject, c);
+  if (answer.declined) {
+    if (m.skipped_rows++ == 0) m.skipped_reason = answer.failure;
+    return;
+  }
   const bool failed = !answer.failure.empty();
   if (failed && m.failed_rows++ == 0) m.failure = answer.failure;
   const float row_max = VisibleMax(c);

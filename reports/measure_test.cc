@@ -64,7 +64,7 @@ TEST(MeasureTest, NanAndFailedCallsAreInfinitelyWrong) {
       r.outcome = subjects::Outcome::kCrashed;
       r.detail = "SIGSEGV";
     }
-    if (c.cols == 16) r.status = ASSAY_UNSUPPORTED;
+    if (c.cols == 16) r.status = ASSAY_BAD_SHAPE;
   });
   const Measured subjects[] = {{"fake", "ours", &fake}};
   const Measurement m = Measure(subjects, Quick({"ramp"})).measurements[0];
@@ -82,6 +82,15 @@ TEST(MeasureTest, WhatASubjectDoesNotSupportIsSkippedWithItsReason) {
   EXPECT_EQ(m.skipped_rows, std::size(kCols));
   EXPECT_FALSE(m.skipped_reason.empty());
   EXPECT_EQ(m.statistics.count(), 0u);
+}
+
+TEST(MeasureTest, WhatASubjectDeclinesIsSkippedToo) {
+  FakeSubject fake([](const subjects::Case&, subjects::RunResult& r) { r.status = ASSAY_UNSUPPORTED; });
+  const Measured subjects[] = {{"fake", "ours", &fake}};
+  const Measurement m = Measure(subjects, Quick({"ramp"})).measurements[0];
+  EXPECT_EQ(m.skipped_rows, std::size(kCols));
+  EXPECT_EQ(m.failed_rows, 0u);
+  EXPECT_EQ(m.skipped_reason, "the subject answered ASSAY_UNSUPPORTED");
 }
 
 TEST(MeasureTest, ErrorsAreFiledByTheirDistanceFromTheMaximum) {

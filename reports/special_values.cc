@@ -92,6 +92,9 @@ SpecialValue MeasureOne(const Measured& subject, const Row& row, oracle::Tier ti
   value.verdict = "wrong";
   if (run.outcome != subjects::Outcome::kReturned) {
     value.got = run.detail;
+  } else if (run.status == ASSAY_UNSUPPORTED) {
+    value.got = assay_status_name(run.status);
+    value.verdict = "skipped";
   } else if (run.status != ASSAY_OK) {
     value.got = assay_status_name(run.status);
   } else {

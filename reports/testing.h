@@ -57,7 +57,7 @@ inline Report FilledReport() {
   FakeSubject right;
   FakeSubject wrong([](const subjects::Case&, subjects::RunResult& r) {
     r.probs[0] = std::numeric_limits<float>::quiet_NaN();
-    if (r.probs.size() == 7) r.status = ASSAY_UNSUPPORTED;
+    if (r.probs.size() == 7) r.status = ASSAY_BAD_SHAPE;
   });
   const Measured subjects[] = {{"right", "ours", &right}, {kHostile, "control", &wrong}};
   MeasureOptions options;

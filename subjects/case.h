@@ -45,7 +45,7 @@ struct Case {
 // True iff both put the same bytes in front of a subject (NaN payloads and signs of zero included).
 bool SameBits(const Case& a, const Case& b);
 
-// The case reduced to one of its rows, or to the given columns of its only row.
+// The case reduced to one of its rows.
 Case OneRow(const Case& c, std::size_t row);
 
 // Throws std::invalid_argument naming the first field that contradicts another (sizes against rows * cols ...).

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "properties/engine/generator.h"
@@ -13,6 +14,11 @@ namespace assay::properties {
 namespace {
 
 using subjects::Case;
+using Clock = std::chrono::steady_clock;
+
+Clock::duration Seconds(double seconds) {
+  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+}
 
 rc::Shrinkable<Case> ShrinkableAt(const Property& property, const subjects::SubjectInfo& info, std::uint64_t seed,
                                   std::uint64_t index) {
@@ -32,8 +38,9 @@ Finding ShrinkTree(const Property& property, subjects::Subject& subject, const r
   Context context{subject, options.tier};
   Finding finding{tree.value(), first, tree.value(), first};
   std::size_t attempts = 0;
+  const auto end = Clock::now() + Seconds(options.shrink_seconds);
   rc::shrinkable::findLocalMin(tree, [&](const Case& candidate) {
-    if (attempts >= options.shrink_attempts) return false;
+    if (attempts >= options.shrink_attempts || Clock::now() > end) return false;
     ++attempts;
     Judgement judgement = Judge(property, candidate, context);
     if (judgement.verdict != Verdict::kViolated) return false;
@@ -55,14 +62,14 @@ Case CaseAt(const Property& property, const subjects::SubjectInfo& info, std::ui
 }
 
 PropertyResult RunProperty(const Property& property, subjects::Subject& subject, const EngineOptions& options) {
-  using Clock = std::chrono::steady_clock;
-  const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                      std::chrono::duration<double>(options.seconds > 0 ? options.seconds : 1e9));
+  const auto end = Clock::now() + Seconds(options.seconds > 0 ? options.seconds : 1e9);
   PropertyResult result;
   Context context{subject, options.tier};
+  Clock::duration hanging{};
   for (std::uint64_t i = 0; i < options.cases && Clock::now() < end; ++i) {
     if (options.progress && i % 64 == 0) options.progress(i);
     const rc::Shrinkable<Case> tree = ShrinkableAt(property, subject.info(), options.seed, i);
+    const auto start = Clock::now();
     const Judgement judgement = Judge(property, tree.value(), context);
     ++result.cases;
     switch (judgement.verdict) {
@@ -77,8 +84,16 @@ PropertyResult RunProperty(const Property& property, subjects::Subject& subject,
         break;
       case Verdict::kViolated: {
         ++result.violated;
-        if (result.findings.size() >= options.max_findings) break;
-        Finding finding = ShrinkTree(property, subject, tree, judgement, options);
+        hanging += Clock::now() - start;
+        if (result.findings.size() >= options.max_findings) {
+          // One hang after another: what can be known is known.
+          if (hanging > Seconds(options.violated_seconds)) return result;
+          break;
+        }
+        EngineOptions within = options;
+        within.shrink_seconds =
+            std::min(options.shrink_seconds, std::chrono::duration<double>(end - Clock::now()).count());
+        Finding finding = ShrinkTree(property, subject, tree, judgement, within);
         bool known = false;
         for (const Finding& other : result.findings) known |= subjects::SameBits(other.minimal, finding.minimal);
         if (known) break;

@@ -21,6 +21,8 @@ struct EngineOptions {
   double seconds = 0;                 // stop after this long even where cases remain; 0 = no limit
   std::size_t max_findings = 2;       // distinct ones that are shrunk; later violations are only counted
   std::size_t shrink_attempts = 600;  // judged candidates for each finding
+  double shrink_seconds = 5;          // and no longer than this: a hang costs its time limit at every attempt
+  double violated_seconds = 20;       // spent on violating cases before a law with its findings is given up
   oracle::Tier tier = oracle::Tier::kBulk;
   std::function<void(std::uint64_t done)> progress;  // called every now and then
 };
