@@ -8,7 +8,7 @@
 
 extern "C" {
 
-assay_status assay_softmax(const assay_softmax_args* args) {
+assay_status assay_softmax(const assay_row_args* args) {
   return assay::internal::SoftmaxWith(assay::internal::ChosenKernels(), args, nullptr);
 }
 
@@ -30,6 +30,10 @@ const char* assay_status_name(assay_status status) {
       return "ASSAY_OVERLAP";
     case ASSAY_UNSUPPORTED:
       return "ASSAY_UNSUPPORTED";
+    case ASSAY_BAD_LABEL:
+      return "ASSAY_BAD_LABEL";
+    case ASSAY_BAD_PARAMETER:
+      return "ASSAY_BAD_PARAMETER";
   }
   return "unknown status";
 }

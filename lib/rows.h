@@ -18,17 +18,18 @@ struct SoftmaxRows {
   const std::uint8_t* mask;  // null: all visible
   std::size_t rows;
   std::size_t cols;
-  std::size_t logits_row_stride;
-  std::size_t probs_row_stride;
-  std::size_t mask_row_stride;
+  std::ptrdiff_t logits_row_stride;  // any sign
+  std::ptrdiff_t probs_row_stride;
+  std::ptrdiff_t mask_row_stride;
   double temperature;  // >= 0 or +inf
   float empty_value;   // what fills a row without a visible entry: NaN or 0
   bool in_place;
   int first_step;  // 0; a test hook: 1 sends every quotient to double-double, 2 to integers
 };
 
-// Checks everything assay.h promises to refuse and fills `rows`; on any status but ASSAY_OK nothing else happens.
-assay_status CheckSoftmax(const assay_softmax_args* args, SoftmaxRows* rows);
+// Checks everything assay.h promises to refuse, then what the kernels do not serve, and fills `rows`; on any status but
+// ASSAY_OK nothing else happens.
+assay_status CheckSoftmax(const assay_row_args* args, SoftmaxRows* rows);
 
 // One target's code, compiled in its own namespace.
 struct Kernels {
@@ -39,7 +40,7 @@ struct Kernels {
 };
 
 // Checks, then runs on that target; `ran` (may be null) receives the bit of the target whose code ran.
-assay_status SoftmaxWith(const Kernels& kernels, const assay_softmax_args* args, std::int64_t* ran);
+assay_status SoftmaxWith(const Kernels& kernels, const assay_row_args* args, std::int64_t* ran);
 
 // Those of the best target of this machine, and of the i-th best (null past the last).
 const Kernels& ChosenKernels();

@@ -228,9 +228,10 @@ int64_t SoftmaxRows(const internal::SoftmaxRows& args) {
   HWY_ALIGN double scratch[kKeptExponentials + HWY_MAX_BYTES / sizeof(double)];
   const internal::ScalarPair inverse_temperature = internal::Reciprocal({args.temperature, 0});  // unused at limits
   for (size_t i = 0; i < args.rows; ++i) {
-    const uint8_t* mask = args.mask == nullptr ? nullptr : args.mask + i * args.mask_row_stride;
-    const Row row(args.logits + i * args.logits_row_stride, mask, args.cols);
-    SoftmaxRow(row, args, inverse_temperature, scratch, args.probs + i * args.probs_row_stride);
+    const auto at = static_cast<std::ptrdiff_t>(i);
+    const uint8_t* mask = args.mask == nullptr ? nullptr : args.mask + at * args.mask_row_stride;
+    const Row row(args.logits + at * args.logits_row_stride, mask, args.cols);
+    SoftmaxRow(row, args, inverse_temperature, scratch, args.probs + at * args.probs_row_stride);
   }
   return HWY_TARGET;
 }

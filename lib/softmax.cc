@@ -17,17 +17,38 @@ HWY_BEFORE_NAMESPACE();
 namespace assay {
 namespace HWY_NAMESPACE {
 
-assay_status SoftmaxOnThisTarget(const assay_softmax_args* args);
+assay_status SoftmaxOnThisTarget(const assay_row_args* args);
 
 inline constexpr assay_subject kSubject = {
-    sizeof(assay_subject), ASSAY_ABI_MAJOR,
-    ASSAY_ABI_MINOR,       "assay",
-    ASSAY_VERSION,         "Assay's own softmax, exact tier",
-    ASSAY_FEATURES_ALL,    ASSAY_EMPTY_ROW_NAN,
-    ASSAY_EMPTY_ROW_ZERO,
-    /*alignment_bytes=*/1,
-    /*over_read_bytes=*/0, {ASSAY_CLAIM_CORRECTLY_ROUNDED, 0, 0.5},
-    &SoftmaxOnThisTarget,
+    .struct_size = sizeof(assay_subject),
+    .abi_major = ASSAY_ABI_MAJOR,
+    .abi_minor = ASSAY_ABI_MINOR,
+    .name = "assay",
+    .version = ASSAY_VERSION,
+    .description = "Assay's own softmax, exact tier",
+    .features = ASSAY_FEATURE_MASK | ASSAY_FEATURE_TEMPERATURE | ASSAY_FEATURE_TEMPERATURE_LIMITS |
+                ASSAY_FEATURE_ROW_STRIDE | ASSAY_FEATURE_IN_PLACE | ASSAY_FEATURE_EMPTY_ROW | ASSAY_FEATURE_STATUS |
+                ASSAY_FEATURE_CONCURRENT | ASSAY_FEATURE_FP_ENVIRONMENT | ASSAY_FEATURE_CANONICAL_NAN,
+    .empty_row_unmasked = ASSAY_EMPTY_ROW_NAN,
+    .empty_row_masked = ASSAY_EMPTY_ROW_ZERO,
+    .plus_inf = ASSAY_PLUS_INF_NAN_ROW,
+    .reserved = 0,
+    .alignment_bytes = 1,
+    .over_read_bytes = 0,
+    .softmax = {.run = &SoftmaxOnThisTarget,
+                .without = 0,
+                .dtypes = 1U << ASSAY_F32,
+                .reserved = 0,
+                .claims = {{ASSAY_CLAIM_CORRECTLY_ROUNDED, 0, 0.5, 0}}},
+    .log_softmax = {},
+    .logsumexp = {},
+    .sigmoid = {},
+    .softmax_backward = {},
+    .log_softmax_backward = {},
+    .cross_entropy = {},
+    .cross_entropy_backward = {},
+    .sparsemax = {},
+    .sparsemax_backward = {},
 };
 
 const internal::Kernels* GetKernels() {
@@ -35,7 +56,7 @@ const internal::Kernels* GetKernels() {
   return &kKernels;
 }
 
-assay_status SoftmaxOnThisTarget(const assay_softmax_args* args) {
+assay_status SoftmaxOnThisTarget(const assay_row_args* args) {
   return internal::SoftmaxWith(*GetKernels(), args, nullptr);
 }
 
@@ -103,7 +124,7 @@ void ExpAccurateForTest(std::size_t target, const double* z, double* out_hi, dou
   HWY_DISPATCH_TABLE(ExpLanes)[TableIndex(TargetAt(target))](z, out_hi, out_lo, n, true);
 }
 
-assay_status SoftmaxWith(const Kernels& kernels, const assay_softmax_args* args, std::int64_t* ran) {
+assay_status SoftmaxWith(const Kernels& kernels, const assay_row_args* args, std::int64_t* ran) {
   SoftmaxRows rows;
   const assay_status status = CheckSoftmax(args, &rows);
   if (status != ASSAY_OK || rows.rows == 0 || rows.cols == 0) return status;

@@ -107,7 +107,7 @@ TEST(SoftmaxTest, RoundsTheSameWhicheverStepOfTheLadderDecides) {
       for (const float sigma : {1.0f, 10.0f, 60.0f}) {
         const std::vector<float> x = Normals(n, sigma, 17);
         std::vector<float> fast(n), climbed(n);
-        internal::SoftmaxRows rows{x.data(), fast.data(), nullptr, 1, n, n, n, n, temperature, 0, false, 0};
+        internal::SoftmaxRows rows{x.data(), fast.data(), nullptr, 1, n, 0, 0, 0, temperature, 0, false, 0};
         internal::ChosenKernels().softmax(rows);
         rows.probs = climbed.data();
         for (const int step : {1, 2}) {
@@ -128,13 +128,14 @@ TEST(SoftmaxTest, GivesTheSameBitsInPlaceAndWithStrides) {
     for (const int step : {0, 1}) {
       const std::vector<float> x = Normals(kRows * cols, 5, 23);
       std::vector<float> want(kRows * cols);
-      internal::SoftmaxRows rows{x.data(), want.data(), nullptr, kRows, cols, cols, cols, cols, 0.7, 0, false, step};
+      const auto dense = static_cast<std::ptrdiff_t>(cols);
+      internal::SoftmaxRows rows{x.data(), want.data(), nullptr, kRows, cols, dense, dense, dense, 0.7, 0, false, step};
       internal::ChosenKernels().softmax(rows);
       const std::size_t stride = cols + 3;
       std::vector<float> padded(kRows * stride, 42.0f);
       for (std::size_t r = 0; r < kRows; ++r) std::copy_n(&x[r * cols], cols, &padded[r * stride]);
-      internal::SoftmaxRows in_place{padded.data(), padded.data(), nullptr, kRows, cols, stride,
-                                     stride,        stride,        0.7,     0,     true, step};
+      internal::SoftmaxRows in_place{padded.data(), padded.data(), nullptr, kRows, cols, dense + 3,
+                                     dense + 3,     dense + 3,     0.7,     0,     true, step};
       internal::ChosenKernels().softmax(in_place);
       for (std::size_t r = 0; r < kRows; ++r) {
         ASSERT_EQ(std::memcmp(&padded[r * stride], &want[r * cols], cols * sizeof(float)), 0) << cols;
@@ -151,55 +152,133 @@ TEST(SoftmaxTest, RepeatsARowWithStrideZero) {
   ExpectBits({probs[4], probs[5]}, {probs[0], probs[1]});
 }
 
-assay_softmax_args Args(const float* logits, float* probs, std::size_t rows, std::size_t cols) {
-  assay_softmax_args args{};
+TEST(SoftmaxTest, TakesRowsBackwards) {
+  const std::vector<float> x = {1, 2, 3, 5};
+  const std::vector<std::uint8_t> mask = {1, 1, 1, 0};
+  SoftmaxOptions options;
+  options.mask = MatrixView<const std::uint8_t>(mask.data() + 2, 2, 2, -2);
+  std::vector<float> probs(5, -7.0f);
+  ASSERT_EQ(
+      Softmax(MatrixView<const float>(x.data() + 2, 2, 2, -2), MatrixView<float>(probs.data() + 3, 2, 2, -3), options),
+      Status::kOk);
+  const std::vector<float> last = Probs({1, 2});
+  ExpectBits(probs, {last[0], last[1], -7, 1, 0});
+}
+
+TEST(SoftmaxTest, IgnoresTheStrideOfADimensionOfOne) {
+  std::vector<float> x = {1, 9, 2, 9}, probs(4, -7.0f);
+  assay_row_args args{};
   args.struct_size = sizeof(args);
-  args.logits = logits;
-  args.probs = probs;
+  args.temperature = 1.0;
+  args.rows = 2;
+  args.cols = 1;
+  args.logits = {x.data(), 2, 77};
+  args.out = {probs.data(), 1, 0};
+  ASSERT_EQ(assay_softmax(&args), ASSAY_OK);
+  ExpectBits(probs, {1, 1, -7, -7});
+  args.rows = 1;
+  args.cols = 2;
+  args.logits = {x.data(), PTRDIFF_MIN, 1};
+  args.out = {probs.data(), 0, 1};
+  ASSERT_EQ(assay_softmax(&args), ASSAY_OK);
+  EXPECT_GT(probs[1], 0.99f);
+}
+
+assay_row_args Args(const float* logits, float* probs, std::size_t rows, std::size_t cols) {
+  assay_row_args args{};
+  args.struct_size = sizeof(args);
   args.rows = rows;
   args.cols = cols;
-  args.logits_row_stride = args.probs_row_stride = args.mask_row_stride = cols;
+  args.logits = {logits, static_cast<std::ptrdiff_t>(cols), 1};
+  args.mask.row_stride = static_cast<std::ptrdiff_t>(cols);
+  args.mask.col_stride = 1;
+  args.out = {probs, static_cast<std::ptrdiff_t>(cols), 1};
   args.temperature = 1.0;
   return args;
 }
 
-TEST(SoftmaxTest, RefusesBadArgumentsAndWritesNothing) {
-  std::vector<float> buffer(64, 3.0f);
-  const std::vector<float> before = buffer;
-  const assay_softmax_args good = Args(buffer.data(), buffer.data() + 32, 2, 8);
-  const auto refused = [&](auto change) {
-    assay_softmax_args args = good;
+// A buffer whose first half is the logits and whose second half is out, both [2, 8].
+class Refusals : public testing::Test {
+ protected:
+  // What a call answers after `change`; it must have written nothing.
+  template <class Change>
+  assay_status After(Change change) {
+    assay_row_args args = Args(buffer_.data(), buffer_.data() + 32, 2, 8);
     change(args);
+    const std::vector<float> before = buffer_;
     const assay_status status = assay_softmax(&args);
-    EXPECT_EQ(buffer, before);
+    EXPECT_EQ(buffer_, before);
     return status;
-  };
+  }
+
+  std::vector<float> buffer_ = std::vector<float>(64, 3.0f);
+};
+
+TEST_F(Refusals, NameBadValues) {
   EXPECT_EQ(assay_softmax(nullptr), ASSAY_NULL_POINTER);
-  EXPECT_EQ(refused([](auto& a) { a.struct_size = 8; }), ASSAY_BAD_STRUCT);
-  EXPECT_EQ(refused([](auto& a) { a.dtype = 9; }), ASSAY_BAD_ENUM);
-  EXPECT_EQ(refused([](auto& a) { a.empty_row = 3; }), ASSAY_BAD_ENUM);
-  EXPECT_EQ(refused([](auto& a) { a.empty_row = -1; }), ASSAY_BAD_ENUM);
-  EXPECT_EQ(refused([](auto& a) { a.temperature = -1e-300; }), ASSAY_BAD_TEMPERATURE);
-  EXPECT_EQ(refused([](auto& a) { a.temperature = std::nan(""); }), ASSAY_BAD_TEMPERATURE);
-  EXPECT_EQ(refused([](auto& a) { a.probs_row_stride = 7; }), ASSAY_BAD_SHAPE);
-  EXPECT_EQ(refused([](auto& a) { a.rows = SIZE_MAX; }), ASSAY_BAD_SHAPE);
-  EXPECT_EQ(refused([](auto& a) { a.cols = SIZE_MAX / 4; }), ASSAY_BAD_SHAPE);
-  EXPECT_EQ(refused([](auto& a) { a.logits_row_stride = SIZE_MAX / 4 - 1; }), ASSAY_BAD_SHAPE);
-  EXPECT_EQ(refused([](auto& a) { a.logits = nullptr; }), ASSAY_NULL_POINTER);
-  EXPECT_EQ(refused([](auto& a) { a.probs = nullptr; }), ASSAY_NULL_POINTER);
-  EXPECT_EQ(refused([&](auto& a) { a.probs = buffer.data() + 15; }), ASSAY_OVERLAP);
-  EXPECT_EQ(refused([&](auto& a) { a.logits = buffer.data() + 47; }), ASSAY_OVERLAP);
-  EXPECT_EQ(refused([&](auto& a) {
-              a.logits = a.probs;
-              a.logits_row_stride = 9;
+  EXPECT_EQ(After([](auto& a) { a.struct_size = 8; }), ASSAY_BAD_STRUCT);
+  EXPECT_EQ(After([](auto& a) { a.dtype = 9; }), ASSAY_BAD_ENUM);
+  EXPECT_EQ(After([](auto& a) { a.empty_row = 3; }), ASSAY_BAD_ENUM);
+  EXPECT_EQ(After([](auto& a) { a.empty_row = -1; }), ASSAY_BAD_ENUM);
+  EXPECT_EQ(After([](auto& a) { a.reduction = 3; }), ASSAY_BAD_ENUM);
+  EXPECT_EQ(After([](auto& a) { a.temperature = -1e-300; }), ASSAY_BAD_TEMPERATURE);
+  EXPECT_EQ(After([](auto& a) { a.temperature = std::nan(""); }), ASSAY_BAD_TEMPERATURE);
+  EXPECT_EQ(After([](auto& a) { a.label_smoothing = 2; }), ASSAY_BAD_PARAMETER);
+}
+
+TEST_F(Refusals, NameOperandsThatSoftmaxHasNot) {
+  const float other = 0;
+  EXPECT_EQ(After([&](auto& a) { a.saved.data = &other; }), ASSAY_BAD_PARAMETER);
+  EXPECT_EQ(After([&](auto& a) { a.upstream.data = &other; }), ASSAY_BAD_PARAMETER);
+  EXPECT_EQ(After([&](auto& a) { a.targets.data = &other; }), ASSAY_BAD_PARAMETER);
+  EXPECT_EQ(After([&](auto& a) { a.labels.data = &other; }), ASSAY_BAD_PARAMETER);
+}
+
+TEST_F(Refusals, NameBadShapes) {
+  EXPECT_EQ(After([](auto& a) { a.out.row_stride = 7; }), ASSAY_BAD_SHAPE);
+  EXPECT_EQ(After([](auto& a) { a.out.row_stride = -7; }), ASSAY_BAD_SHAPE);
+  EXPECT_EQ(After([](auto& a) { a.out.col_stride = 0; }), ASSAY_BAD_SHAPE);
+  EXPECT_EQ(After([](auto& a) { a.out.col_stride = 2; }), ASSAY_BAD_SHAPE);
+  EXPECT_EQ(After([](auto& a) { a.rows = SIZE_MAX; }), ASSAY_BAD_SHAPE);
+  EXPECT_EQ(After([](auto& a) { a.cols = SIZE_MAX / 4; }), ASSAY_BAD_SHAPE);
+  EXPECT_EQ(After([](auto& a) { a.logits.row_stride = PTRDIFF_MAX / 4; }), ASSAY_BAD_SHAPE);
+  EXPECT_EQ(After([](auto& a) { a.logits.row_stride = PTRDIFF_MIN; }), ASSAY_BAD_SHAPE);
+  EXPECT_EQ(After([](auto& a) { a.logits.col_stride = PTRDIFF_MAX / 8; }), ASSAY_BAD_SHAPE);
+}
+
+TEST_F(Refusals, NameNullPointersAndOverlaps) {
+  EXPECT_EQ(After([](auto& a) { a.logits.data = nullptr; }), ASSAY_NULL_POINTER);
+  EXPECT_EQ(After([](auto& a) { a.out.data = nullptr; }), ASSAY_NULL_POINTER);
+  EXPECT_EQ(After([&](auto& a) { a.out.data = buffer_.data() + 15; }), ASSAY_OVERLAP);
+  EXPECT_EQ(After([&](auto& a) { a.logits.data = buffer_.data() + 47; }), ASSAY_OVERLAP);
+  EXPECT_EQ(After([&](auto& a) {
+              a.logits.data = buffer_.data() + 47;
+              a.logits.row_stride = -9;
             }),
             ASSAY_OVERLAP);
-  EXPECT_EQ(refused([&](auto& a) { a.mask = reinterpret_cast<const std::uint8_t*>(buffer.data() + 47); }),
+  EXPECT_EQ(After([&](auto& a) {
+              a.logits.data = a.out.data;
+              a.logits.row_stride = 9;
+            }),
             ASSAY_OVERLAP);
+  EXPECT_EQ(After([&](auto& a) { a.mask.data = buffer_.data() + 47; }), ASSAY_OVERLAP);
+}
+
+TEST_F(Refusals, NameWhatIsValidButNotServedAfterWhatIsBad) {
+  EXPECT_EQ(After([](auto& a) { a.dtype = ASSAY_F16; }), ASSAY_UNSUPPORTED);
+  EXPECT_EQ(After([](auto& a) { a.logits.col_stride = 2; }), ASSAY_UNSUPPORTED);
+  EXPECT_EQ(After([](auto& a) { a.out = {a.out.data, 1, 2}; }), ASSAY_UNSUPPORTED);
+  EXPECT_EQ(After([&](auto& a) { a.bias = a.logits; }), ASSAY_UNSUPPORTED);
+  EXPECT_EQ(After([&](auto& a) { a.bias = {buffer_.data() + 47, 8, 1}; }), ASSAY_OVERLAP);
+  EXPECT_EQ(After([](auto& a) {
+              a.dtype = ASSAY_F64;
+              a.temperature = -1;
+            }),
+            ASSAY_BAD_TEMPERATURE);
 }
 
 TEST(SoftmaxTest, AcceptsEmptyShapesWithoutPointers) {
-  assay_softmax_args args = Args(nullptr, nullptr, 0, 8);
+  assay_row_args args = Args(nullptr, nullptr, 0, 8);
   EXPECT_EQ(assay_softmax(&args), ASSAY_OK);
   args = Args(nullptr, nullptr, 8, 0);
   EXPECT_EQ(assay_softmax(&args), ASSAY_OK);
@@ -217,6 +296,9 @@ TEST(SoftmaxTest, RefusesViewsOfDifferentShapes) {
 TEST(SoftmaxTest, NamesEveryStatus) {
   EXPECT_STREQ(assay_status_name(ASSAY_OVERLAP), "ASSAY_OVERLAP");
   EXPECT_STREQ(assay_status_name(ASSAY_OK), "ASSAY_OK");
+  EXPECT_STREQ(assay_status_name(ASSAY_BAD_LABEL), "ASSAY_BAD_LABEL");
+  EXPECT_STREQ(assay_status_name(ASSAY_BAD_PARAMETER), "ASSAY_BAD_PARAMETER");
+  EXPECT_STREQ(assay_status_name(static_cast<assay_status>(10)), "unknown status");
 }
 
 #if defined(__x86_64__)
@@ -229,8 +311,8 @@ TEST(SoftmaxTest, NeitherFeelsNorChangesTheCallersFloatingPointEnvironment) {
       const unsigned saved = _mm_getcsr();
       _mm_setcsr(caller);
       std::vector<float> got(x.size());
-      const assay_softmax_args args = [&] {
-        assay_softmax_args a = Args(x.data(), got.data(), 1, x.size());
+      const assay_row_args args = [&] {
+        assay_row_args a = Args(x.data(), got.data(), 1, x.size());
         a.temperature = 0.7;
         return a;
       }();

@@ -31,6 +31,17 @@ std::uint64_t Next(std::uint64_t& state) {
   return z ^ (z >> 31);
 }
 
+assay_row_args OneRow(const std::vector<float>& logits, std::vector<float>& probs) {
+  assay_row_args args{};
+  args.struct_size = sizeof(args);
+  args.rows = 1;
+  args.cols = logits.size();
+  args.temperature = 1;
+  args.logits = {logits.data(), 0, 1};
+  args.out = {probs.data(), 0, 1};
+  return args;
+}
+
 // FNV-1a of the results over rows of every length up to 70 and some longer ones, seven temperatures, with and
 // without a mask; logits spread over 2^-6 .. 2^7.
 std::uint64_t HashOfFixedCases(const assay_subject& subject) {
@@ -48,15 +59,10 @@ std::uint64_t HashOfFixedCases(const assay_subject& subject) {
         x[i] = unit * std::bit_cast<float>(static_cast<std::uint32_t>(127 + scale) << 23);
         mask[i] = Next(state) % 8 != 0;
       }
-      assay_softmax_args args{};
-      args.struct_size = sizeof(args);
-      args.logits = x.data();
-      args.probs = probs.data();
-      args.mask = n % 2 == 0 ? mask.data() : nullptr;
-      args.rows = 1;
-      args.cols = args.logits_row_stride = args.probs_row_stride = args.mask_row_stride = n;
+      assay_row_args args = OneRow(x, probs);
+      if (n % 2 == 0) args.mask = {mask.data(), 0, 1};
       args.temperature = temperature;
-      EXPECT_EQ(subject.softmax(&args), ASSAY_OK);
+      EXPECT_EQ(subject.softmax.run(&args), ASSAY_OK);
       for (const float p : probs) {
         const auto bits = std::bit_cast<std::uint32_t>(p);
         for (int shift = 0; shift < 32; shift += 8) hash = (hash ^ ((bits >> shift) & 0xFF)) * 0x100000001b3;
@@ -75,13 +81,7 @@ TEST(TargetsTest, RunsTheTargetThatIsForced) {
     hwy::GetChosenTarget().Update(hwy::SupportedTargets());
     const std::vector<float> x = {1, 2, 3};
     std::vector<float> probs(3);
-    assay_softmax_args args{};
-    args.struct_size = sizeof(args);
-    args.logits = x.data();
-    args.probs = probs.data();
-    args.rows = 1;
-    args.cols = 3;
-    args.temperature = 1;
+    const assay_row_args args = OneRow(x, probs);
     std::int64_t ran = 0;
     EXPECT_EQ(SoftmaxWith(ChosenKernels(), &args, &ran), ASSAY_OK);
     EXPECT_EQ(ran, kernels.target) << "asked for " << hwy::TargetName(kernels.target) << ", but "
@@ -130,16 +130,10 @@ TEST(TargetsTest, AgreesOnRowsTunedToAMidpoint) {
         if (reversed) std::reverse(x.begin(), x.end());
         std::vector<float> probs(n);
         std::vector<float> in_place = x;
-        assay_softmax_args args{};
-        args.struct_size = sizeof(args);
-        args.logits = x.data();
-        args.probs = probs.data();
-        args.rows = 1;
-        args.cols = n;
-        args.temperature = 1;
-        ASSERT_EQ(assay_target_subject(t)->softmax(&args), ASSAY_OK);
-        args.logits = args.probs = in_place.data();
-        ASSERT_EQ(assay_target_subject(t)->softmax(&args), ASSAY_OK);
+        assay_row_args args = OneRow(x, probs);
+        ASSERT_EQ(assay_target_subject(t)->softmax.run(&args), ASSAY_OK);
+        args = OneRow(in_place, in_place);
+        ASSERT_EQ(assay_target_subject(t)->softmax.run(&args), ASSAY_OK);
         EXPECT_EQ(probs[reversed ? n - 1 - row.entry : row.entry], row.want) << assay_target_name(t) << reversed;
         EXPECT_EQ(probs, in_place) << assay_target_name(t) << reversed;
       }
