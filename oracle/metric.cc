@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How far a result is from the truth, and the test hook that makes a tier wrong.
+// How far a result is from the truth, the names of things, and the test hook that makes a tier wrong.
 
-#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -21,19 +20,31 @@ double& PlantedOf(Tier tier) { return tier == Tier::kReferee ? planted_referee :
 
 const char* TierName(Tier tier) { return tier == Tier::kReferee ? "referee" : "bulk"; }
 
+const char* FormatName(Format format) {
+  switch (format) {
+    case Format::kF32:
+      return "f32";
+    case Format::kF64:
+      return "f64";
+    case Format::kF16:
+      return "f16";
+    case Format::kBF16:
+      return "bf16";
+  }
+  return "unknown format";
+}
+
 double ErrUlp(double got, const Exact& exact) {
-  const bool got_nan = std::isnan(got);
-  const bool want_nan = std::isnan(exact.nearest);
-  if (got_nan && want_nan) return 0;
-  if (got_nan || want_nan || std::isinf(got)) return std::numeric_limits<double>::infinity();
+  if (std::isnan(got) && std::isnan(exact.nearest)) return 0;
+  if (!std::isfinite(got) || !std::isfinite(exact.nearest)) {
+    return got == exact.nearest ? 0 : std::numeric_limits<double>::infinity();
+  }
   return std::fabs((got - exact.nearest) / exact.ulp - exact.remainder_ulp);
 }
 
-bool IsNearest(float got, const Exact& exact) {
-  constexpr std::uint32_t kCanonicalNaN = 0x7FC00000;
-  const auto bits = std::bit_cast<std::uint32_t>(got);
-  if (std::isnan(exact.nearest)) return bits == kCanonicalNaN;
-  return bits == std::bit_cast<std::uint32_t>(static_cast<float>(exact.nearest));
+bool IsNearest(double got, const Exact& exact) {
+  if (std::isnan(exact.nearest)) return std::isnan(got);
+  return got == exact.nearest && !(got == 0 && std::signbit(got));
 }
 
 double Planted(Tier tier) { return PlantedOf(tier); }

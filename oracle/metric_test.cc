@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -26,7 +25,13 @@ TEST(ErrUlpTest, CountsFromTheExactValueNotFromTheNearestFloat) {
   EXPECT_EQ(ErrUlp(0, Exact{0x1p-149, 0x1p-149, 0.25, 0}), 1.25);
 }
 
-TEST(ErrUlpTest, NaNMatchesNaNAloneAndInfinityNothing) {
+TEST(ErrUlpTest, WorksAtBothEndsOfDouble) {
+  EXPECT_EQ(ErrUlp(0x1p-1073, Exact{0x1p-1074, 0x1p-1074, 0.25, 0}), 0.75);
+  EXPECT_EQ(ErrUlp(-0x1p-1074, Exact{0, 0x1p-1074, -0.25, 0}), 0.75);
+  EXPECT_EQ(ErrUlp(0x1.fffffffffffffp1023, Exact{0x1.ffffffffffffep1023, 0x1p971, 0, 0}), 1);
+}
+
+TEST(ErrUlpTest, NaNMatchesNaNAndAnInfinityItselfAlone) {
   const Exact nan = {kNaN, 0x1p-149, 0, 0};
   EXPECT_EQ(ErrUlp(kNaN, nan), 0);
   EXPECT_EQ(ErrUlp(kNaN, kBelowHalf), kInf);
@@ -34,20 +39,28 @@ TEST(ErrUlpTest, NaNMatchesNaNAloneAndInfinityNothing) {
   EXPECT_EQ(ErrUlp(kInf, nan), kInf);
   EXPECT_EQ(ErrUlp(kInf, kBelowHalf), kInf);
   EXPECT_EQ(ErrUlp(-kInf, kBelowHalf), kInf);
+  const Exact minus_inf = {-kInf, 0x1p104, 0, 0};
+  EXPECT_EQ(ErrUlp(-kInf, minus_inf), 0);
+  EXPECT_EQ(ErrUlp(kInf, minus_inf), kInf);
+  EXPECT_EQ(ErrUlp(-3e38, minus_inf), kInf);
+  EXPECT_EQ(ErrUlp(kNaN, minus_inf), kInf);
 }
 
-TEST(IsNearestTest, ComparesBits) {
-  EXPECT_TRUE(IsNearest(0.5F, kBelowHalf));
-  EXPECT_FALSE(IsNearest(0x1.fffffep-2F, kBelowHalf));
+TEST(IsNearestTest, WantsTheValueAndPlusZeroAndAnyNaN) {
+  EXPECT_TRUE(IsNearest(0.5, kBelowHalf));
+  EXPECT_FALSE(IsNearest(0x1.fffffep-2, kBelowHalf));
   const Exact zero = {0, 0x1p-149, 0, 0};
-  EXPECT_TRUE(IsNearest(0.0F, zero));
-  EXPECT_FALSE(IsNearest(-0.0F, zero));
-  EXPECT_FALSE(IsNearest(0x1p-149F, zero));
+  EXPECT_TRUE(IsNearest(0.0, zero));
+  EXPECT_FALSE(IsNearest(-0.0, zero));
+  EXPECT_FALSE(IsNearest(0x1p-149, zero));
   const Exact nan = {kNaN, 0x1p-149, 0, 0};
-  EXPECT_TRUE(IsNearest(std::bit_cast<float>(0x7FC00000U), nan));
-  EXPECT_FALSE(IsNearest(std::bit_cast<float>(0x7FC00001U), nan));
-  EXPECT_FALSE(IsNearest(std::bit_cast<float>(0xFFC00000U), nan));
-  EXPECT_FALSE(IsNearest(std::bit_cast<float>(0x7FC00000U), zero));
+  EXPECT_TRUE(IsNearest(kNaN, nan));
+  EXPECT_TRUE(IsNearest(-kNaN, nan));
+  EXPECT_FALSE(IsNearest(0, nan));
+  EXPECT_FALSE(IsNearest(kNaN, zero));
+  const Exact minus_inf = {-kInf, 0x1p104, 0, 0};
+  EXPECT_TRUE(IsNearest(-kInf, minus_inf));
+  EXPECT_FALSE(IsNearest(kInf, minus_inf));
 }
 
 TEST(ExpRelativeErrorTest, IsZeroOnlyWhereTheExponentialIsExact) {
@@ -77,7 +90,11 @@ TEST(ExpRelativeErrorTest, IsSmallForTheSystemExponentialAndTotal) {
   EXPECT_NEAR(ExpRelativeError(1e308, 1), 1, 0x1p-52) << "rounded up";
 }
 
-TEST(TierNameTest, NamesBothTiers) {
+TEST(NamesTest, AreThoseOfTheReports) {
+  EXPECT_STREQ(FormatName(Format::kF32), "f32");
+  EXPECT_STREQ(FormatName(Format::kF64), "f64");
+  EXPECT_STREQ(FormatName(Format::kF16), "f16");
+  EXPECT_STREQ(FormatName(Format::kBF16), "bf16");
   EXPECT_STREQ(TierName(Tier::kReferee), "referee");
   EXPECT_STREQ(TierName(Tier::kBulk), "bulk");
 }

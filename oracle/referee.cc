@@ -1,148 +1,187 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The referee: softmax as written on paper, z = x / T, m = max z, p = exp(z - m) / sum exp(z - m), in MPFR through
-// Boost.Multiprecision numbers of fixed precision; repeated with twice the digits until every entry is decided.
+// The referee: the formulas as on paper, z = x / T + bias, m = max z, e = exp(z - m), s = sum e, p = e / s,
+// log p = (z - m) - log s, lse = m + log s, in MPFR through Boost.Multiprecision numbers of fixed precision; repeated
+// with more digits until every entry is decided.
 //
 // Error, at precision P bits, u = 2^-P, every operation rounded to nearest (relative error <= u); ~ marks what is
-// computed. P >= 133 and n < 2^48, so products of the terms below stay under 2^-40 of them and the constants, rounded
-// up, cover them.
-//  1. z~ = z (1 + u), so |z~ - z| <= 1.01 u |z~|. Rounding is monotonic: max z~ is the rounded max z.
-//  2. d~ = z~ - m~: |d~ - d| <= 5 u A, A = max(|z~|, |m~|). It is 0, exactly, for the entries that attain the maximum.
-//  3. Two different f32 are at least 2^-24 of the larger one apart, hence |d| >= 2^-24 A (1 - 2u): d~ has a relative
-//     error of at most 2^28 u < 2^-100, even where |z| reaches 2^1202 (T = 2^-1074).
-//  4. d~ < kTail = -2^16: then d < -65535 and 0 < exp(d) < 2^kTailLog2. Such an entry is left out of the sum and has
-//     0 < p < 2^kTailLog2, so MPFR never underflows. Every other entry has A < 2^41 by 3.
-//  5. e~ = exp(d~) is correctly rounded: e = e~ (1 + eps), |eps| <= 1.01 (5 u A + u) <= u (6 A + 2); eps = 0 at the
-//     maximum.
-//  6. s~, the sum of n positive terms in any order, is off by at most 1.01 n u; the terms left out, n 2^kTailLog2 < u:
-//     s = s~ (1 + sigma), |sigma| <= u (7 max A + 2 n + 4) over the entries kept.
-//  7. p~ = e~ / s~: |p / p~ - 1| <= u (8 A + 8 max A + 3 n + 16).
-// Besides: s >= k for k equal maxima, hence p <= 1/k for each of them.
-
-#include <mpfr.h>
+// computed. P >= 133, so products of the terms below stay under 2^-12 of them and the constants, rounded up, cover
+// them.
+//  1. A = |x| / T + |bias| of an entry, rounded up. |z~ - z| <= u (2 |x| / T + |bias|) 1.01 <= 2.1 u A.
+//  2. d~ = z~ - m~ of an entry i, where r attains the maximum: |d~ - d| <= u E, E = 4 (A_i + A_r). Where the contract
+//  has
+//     decided that z_i = z_r, d = 0 and E = 0 are used.
+//  3. d~ < kTail = -2^17 and u E <= -d~ / 2: then d < -2^16 and 0 < exp(d) < 2^kTailLog2. Such an entry is left out of
+//     the sum, so that MPFR never underflows. Any other entry needs u E <= 2^-20, or this rung decides nothing.
+//  4. e~ = exp(d~) is correctly rounded: e = e~ (1 + eps), |eps| <= 1.01 u (E + 1).
+//  5. With S = s - 1, the sum over all but one r: c e~ for c copies adds u, the n terms, all positive, n u, in any
+//  order:
+//     S = S~ (1 + sigma) + tau, |sigma| <= u (1.1 max E + 1.1 n + 4), 0 <= tau < 2^48 2^kTailLog2 < 2^kTauLog2.
+//  6. p~ = e~ / (1 + S~): |p / p~ - 1| <= u (2 E + 2 max E + 2 n + 16), which has room for tau < 2^-20 u.
+//  7. L~ = log1p(S~): as S / ((1 + S) log(1 + S)) <= 1, L = L~ (1 + lambda) + tau', |lambda| <= u C, 0 <= tau' <= tau,
+//     C = 2 max E + 2 n + 16. This keeps log p of the maximum right near 0.
+//  8. log p~ = d~ - L~ and lse~ = m~ + L~: off by at most u (E + C L~ + 2 |result~|) + tau, and for lse 3 A_r in place
+//  of E.
+// What no precision decides, because tau or L is too small to see: p <= 1/k for each of k equal maxima (s >= k),
+// log p < d, lse > m, where d and m are rational and known exactly (exact_order.h).
 
 #include <algorithm>
-#include <boost/multiprecision/mpfr.hpp>
 #include <cmath>
 #include <optional>
 #include <vector>
 
-#include "oracle/round.h"
+#include "oracle/exact_order.h"
+#include "oracle/mpfr_real.h"
 #include "oracle/tiers.h"
 
 namespace assay::oracle {
 namespace {
 
-static_assert(GMP_NUMB_BITS == 64);
-
-constexpr double kTail = -65536;
+constexpr double kTail = -0x1p17;
 constexpr std::int64_t kTailLog2 = -90000;
+constexpr long kTauLog2 = kTailLog2 + 48;
 
-// Constants MPFR has cached for this thread go when the thread does.
-struct FreeCacheAtExit {
-  ~FreeCacheAtExit() { mpfr_free_cache(); }
-};
+Argument ArgumentOf(const Terms& terms, std::size_t i) { return {terms.x[i], terms.BiasOf(i)}; }
 
-Dyadic ToDyadic(mpfr_srcptr x) {
-  if (mpfr_sgn(x) <= 0) return {};
-  const auto* limbs = static_cast<const mp_limb_t*>(mpfr_custom_get_significand(x));
-  return {limbs[1], limbs[0], mpfr_get_exp(x) - 128};
+// A, with room for its own roundings.
+long double SizeOf(const Argument& a, double temperature) {
+  return (std::fabs(static_cast<long double>(a.x)) / temperature + std::fabs(a.bias)) * (1 + 0x1p-60L);
 }
 
-// [p (1 - c u), p (1 + c u)], u = 2^-precision of p.
-class Enclose {
+// One rung of the ladder on one row.
+template <unsigned kDigits>
+class Rung {
  public:
-  Enclose() { mpfr_inits2(128, error_, end_, static_cast<mpfr_ptr>(nullptr)); }
-  ~Enclose() { mpfr_clears(error_, end_, static_cast<mpfr_ptr>(nullptr)); }
-  Enclose(const Enclose&) = delete;
-  Enclose& operator=(const Enclose&) = delete;
+  Rung(const Terms& terms, Quantity quantity) : terms_(terms), quantity_(quantity) {}
 
-  Interval operator()(mpfr_srcptr p, double c) {
-    Interval value;
-    mpfr_mul_d(error_, p, c, MPFR_RNDU);
-    mpfr_mul_2si(error_, error_, -mpfr_get_prec(p), MPFR_RNDU);
-    mpfr_sub(end_, p, error_, MPFR_RNDD);
-    value.lo = ToDyadic(end_);
-    mpfr_add(end_, p, error_, MPFR_RNDU);
-    value.hi = ToDyadic(end_);
-    return value;
+  // Fills the entries of `out` that are not yet `decided`; true once all of them are.
+  bool operator()(std::span<Exact> out, std::vector<bool>& decided) {
+    if (!Sum()) return false;
+    if (quantity_ != Quantity::kSoftmax) log_sum_ = log1p(rest_);
+    bool all_decided = true;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      if (decided[i]) continue;
+      const std::optional<Exact> result = quantity_ == Quantity::kSoftmax      ? Share(i)
+                                          : quantity_ == Quantity::kLogSoftmax ? LogShare(i)
+                                                                               : LogSum();
+      decided[i] = result.has_value();
+      if (result) out[i] = *result;
+      all_decided = all_decided && result.has_value();
+    }
+    return all_decided;
   }
 
  private:
-  mpfr_t error_;
-  mpfr_t end_;
+  using Number = Real<kDigits>;
+
+  static mpfr_srcptr Raw(const Number& x) { return x.backend().data(); }
+  static long double RoundedUp(const Number& x) { return mpfr_get_ld(Raw(x), MPFR_RNDA); }
+
+  // Steps 1 to 5. False if this precision is too low for them.
+  bool Sum() {
+    const std::size_t n = terms_.size();
+    const long precision = Precision(Raw(max_));
+    const Number temperature(terms_.temperature);
+    const Number planted = 1 + Number(Planted(Tier::kReferee));
+    const auto z = [&](std::size_t i) -> Number { return Number(terms_.x[i]) / temperature + terms_.BiasOf(i); };
+    max_ = z(terms_.max);
+    const long double max_size = SizeOf(ArgumentOf(terms_, terms_.max), terms_.temperature);
+
+    d_.assign(n, Number(0));
+    e_.assign(n, Number(1));
+    error_.assign(n, 0);
+    rest_ = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      if (terms_.is_max[i] != 0) continue;
+      d_[i] = z(i) - max_;
+      error_[i] = 4 * (SizeOf(ArgumentOf(terms_, i), terms_.temperature) + max_size);
+      if (d_[i] < kTail && 2 * error_[i] <= std::ldexp(-RoundedUp(d_[i]), static_cast<int>(precision) - 1)) {
+        e_[i] = 0;
+        continue;
+      }
+      if (error_[i] > std::ldexp(1.0L, static_cast<int>(precision) - 20)) return false;
+      max_error_ = std::max(max_error_, error_[i]);
+      e_[i] = exp(d_[i]);
+      if (planted != 1) e_[i] *= planted;
+      rest_ += terms_.CountOf(i) == 1 ? e_[i] : Number(e_[i] * terms_.CountOf(i));
+    }
+    rest_ = rest_ * terms_.repeat + (terms_.maxima - 1);
+    sum_ = 1 + rest_;
+    return true;
+  }
+
+  std::optional<Exact> Share(std::size_t i) {
+    if (e_[i] == 0) return RoundEnclosure({Dyadic{}, PowerOfTwo(kTailLog2)}, false, terms_.format);
+    const Number p = e_[i] / sum_;
+    Interval value =
+        enclose_.Relative(Raw(p), 2 * error_[i] + 2 * max_error_ + 2 * static_cast<long double>(terms_.size()) + 16);
+    if (terms_.is_max[i] != 0) {
+      const Dyadic share = Reciprocal(terms_.maxima).hi;
+      if (Less(share, value.hi)) value.hi = share;
+    }
+    return RoundEnclosure(value, false, terms_.format);
+  }
+
+  // u (... + C L + 2 |result|) + tau of step 8.
+  Number LogError(long double leading, const Number& result) {
+    const long double c = 2 * max_error_ + 2 * static_cast<long double>(terms_.size()) + 16;
+    const long double units = (leading + c * RoundedUp(log_sum_) + 2 * std::fabs(RoundedUp(result))) * (1 + 0x1p-50L);
+    return ldexp(Number(units), -Precision(Raw(result))) + ldexp(Number(1), kTauLog2);
+  }
+
+  std::optional<Exact> LogShare(std::size_t i) {
+    const Number magnitude = log_sum_ - d_[i];
+    const Number error = LogError(error_[i], magnitude);
+    Interval value = enclose_.Absolute(Raw(magnitude), Raw(error));
+    std::optional<Exact> result = RoundEnclosure(value, true, terms_.format);
+    if (result || terms_.is_max[i] != 0) return result;
+    const SignedInterval d = DifferenceOfZ(ArgumentOf(terms_, i), ArgumentOf(terms_, terms_.max), terms_.temperature);
+    if (Less(value.lo, d.magnitude.lo)) value.lo = d.magnitude.lo;
+    return RoundEnclosure(value, true, terms_.format);
+  }
+
+  std::optional<Exact> LogSum() {
+    const Number lse = max_ + log_sum_;
+    const Number error = LogError(3 * SizeOf(ArgumentOf(terms_, terms_.max), terms_.temperature), lse);
+    const SignedInterval max = ZOf(ArgumentOf(terms_, terms_.max), terms_.temperature);
+    const bool negative = max.sign < 0 && lse < 0;
+    const Number magnitude = abs(lse);
+    if (max.sign < 0 && magnitude <= error) return std::nullopt;  // the sign is in doubt
+    Interval value = enclose_.Absolute(Raw(magnitude), Raw(error));
+    if (max.sign > 0 && Less(value.lo, max.magnitude.lo)) value.lo = max.magnitude.lo;
+    if (negative && Less(max.magnitude.hi, value.hi)) value.hi = max.magnitude.hi;
+    return RoundEnclosure(value, negative, terms_.format);
+  }
+
+  const Terms& terms_;
+  const Quantity quantity_;
+  Number max_, sum_, log_sum_;
+  Number rest_;                     // S
+  std::vector<Number> d_;           // z - m; 0 at the maxima
+  std::vector<Number> e_;           // 1 at the maxima, 0 in the tail
+  std::vector<long double> error_;  // E
+  long double max_error_ = 0;       // over the entries that are summed
+  Enclose enclose_;
 };
 
-// One rung of the ladder. Fills the entries of `out` that are not yet `decided`; true once all of them are.
 template <unsigned kDigits>
-bool Rung(std::span<const float> x, double temperature, std::span<Exact> out, std::vector<bool>& decided) {
-  namespace mp = boost::multiprecision;
-  using Real = mp::number<mp::mpfr_float_backend<kDigits>, mp::et_off>;
-  const std::size_t n = x.size();
-  const Real t(temperature);
-  const double planted = Planted(Tier::kReferee);
-
-  std::vector<Real> z(n);
-  for (std::size_t i = 0; i < n; ++i) z[i] = Real(x[i]) / t;
-  const Real m = *std::max_element(z.begin(), z.end());
-
-  std::vector<Real> e(n);
-  std::vector<double> magnitude(n);  // A of the argument; -1 marks an entry of the tail.
-  double max_magnitude = 0;
-  std::uint64_t maxima = 0;
-  Real s(0);
-  for (std::size_t i = 0; i < n; ++i) {
-    const Real d = z[i] - m;
-    if (d < kTail) {
-      magnitude[i] = -1;
-      continue;
-    }
-    e[i] = exp(d);
-    if (d == 0) {
-      ++maxima;
-    } else {
-      const Real a = std::max<Real>(abs(z[i]), abs(m));
-      magnitude[i] = mpfr_get_d(a.backend().data(), MPFR_RNDU);
-      max_magnitude = std::max(max_magnitude, magnitude[i]);
-      if (planted != 0) e[i] *= 1 + Real(planted);
-    }
-    s += e[i];
-  }
-
-  const Dyadic share = Reciprocal(maxima).hi;
-  const std::optional<Exact> tail = RoundEnclosure({Dyadic{}, PowerOfTwo(kTailLog2)});
-  Enclose enclose;
-  bool all_decided = true;
-  for (std::size_t i = 0; i < n; ++i) {
-    if (decided[i]) continue;
-    std::optional<Exact> result = tail;
-    if (magnitude[i] >= 0) {
-      const Real p = e[i] / s;
-      const double c = 8 * magnitude[i] + 8 * max_magnitude + 3 * static_cast<double>(n) + 16;
-      Interval value = enclose(p.backend().data(), c);
-      if (z[i] == m && Less(share, value.hi)) value.hi = share;
-      result = RoundEnclosure(value);
-    }
-    decided[i] = result.has_value();
-    if (result) out[i] = *result;
-    all_decided = all_decided && result.has_value();
-  }
-  return all_decided;
+bool RunRung(const Terms& terms, Quantity quantity, std::span<Exact> out, std::vector<bool>& decided) {
+  return Rung<kDigits>(terms, quantity)(out, decided);
 }
 
 }  // namespace
 
-void RefereeRow(std::span<const float> x, double temperature, std::span<Exact> out, int rungs) {
-  static thread_local const FreeCacheAtExit free_cache_at_exit;
-  static_cast<void>(free_cache_at_exit);
-  using RungFunction = bool (*)(std::span<const float>, double, std::span<Exact>, std::vector<bool>&);
-  constexpr RungFunction kLadder[kRungs] = {Rung<40>, Rung<80>, Rung<160>, Rung<320>, Rung<640>, Rung<1280>};
-  std::vector<bool> decided(x.size(), false);
+void RefereeTerms(const Terms& terms, Quantity quantity, std::span<Exact> out, int rungs) {
+  FreeCacheAtThreadExit();
+  using RungFunction = bool (*)(const Terms&, Quantity, std::span<Exact>, std::vector<bool>&);
+  constexpr RungFunction kLadder[kRungs] = {RunRung<40>,  RunRung<80>,  RunRung<160>,
+                                            RunRung<320>, RunRung<640>, RunRung<2560>};
+  constexpr long kBits[kRungs] = {133, 266, 532, 1063, 2126, 8504};
+  std::vector<bool> decided(out.size(), false);
   for (int rung = 0; rung < rungs; ++rung) {
-    if (kLadder[rung](x, temperature, out, decided)) return;
+    if (kLadder[rung](terms, quantity, out, decided)) return;
   }
-  const double bits_per_digit = 3.32;
-  ThrowUndecided(Tier::kReferee, x, temperature, static_cast<long>(bits_per_digit * std::ldexp(40, rungs - 1)));
+  ThrowUndecided(Tier::kReferee, kBits[rungs - 1], Describe(terms));
 }
 
 }  // namespace assay::oracle
