@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Layout of a case in memory: one reservation, guard | control | guard | logits | guard | probs | guard | mask | guard.
+// Layout of a case in memory: one reservation, guard | control | guard | logits | guard | bias | guard | ... | out ...
 
 #include "subjects/arena.h"
 
@@ -10,111 +10,88 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <stdexcept>
 #include <system_error>
 
 namespace assay::subjects {
 namespace {
 
-constexpr std::size_t kReleaseBytes = std::size_t{8} << 20;  // regions that grew beyond this go back to the system
+constexpr std::size_t kReleaseBytes = std::size_t{8} << 20;  // buffers larger than this go back to the system
 
 std::size_t RoundUp(std::size_t value, std::size_t unit) { return (value + unit - 1) / unit * unit; }
 
-// Where `shape.data_bytes` go within a region, and how far the margins reach.
-void Position(std::byte* region, const Case& c, const SubjectInfo& info, std::size_t element_bytes, Placed* shape) {
-  const std::size_t unit = std::max(info.alignment_bytes, element_bytes);
-  const std::size_t slack = c.offset * element_bytes;
-  const std::size_t needed = shape->data_bytes + slack + info.over_read_bytes + unit;
-  if (shape->data_bytes > Arena::kRegionBytes || slack > Arena::kRegionBytes || needed > Arena::kRegionBytes) {
-    throw std::length_error(
-        fmt::format("a buffer of {} bytes at an offset of {} elements is larger than the {} MiB "
-                    "that a case may have",
-                    shape->data_bytes, c.offset, Arena::kRegionBytes >> 20));
+std::size_t Index(Role role) { return static_cast<std::size_t>(role); }
+constexpr std::size_t kFirstOut = kInputRoles;
+
+void CheckOptions(const Case& c, const RunOptions& options) {
+  const auto refuse = [](const char* what) { throw std::invalid_argument(what); };
+  if (options.threads < 1 || options.threads > kMaxThreads) refuse("threads is not in [1, kMaxThreads]");
+  if (options.threads > 1 && c.in_place) refuse("several threads cannot write one out: not in place");
+  if (options.environment.rounding < 0 || options.environment.rounding > 3) refuse("rounding is not in [0, 3]");
+  if (options.repeat == 0) refuse("repeat is 0; 1 is once");
+  if (options.repeat == 1) return;
+  if (options.threads > 1) refuse("a repeated row is for one thread alone");
+  if (c.rows != 1) refuse("only a single row can be repeated");
+  if (c.in_place) refuse("a repeated row cannot be in place: it would overwrite what it has yet to read");
+  bool plain = c.offset == 0 && c.out == Layout{};
+  ForEachInput(c, [&](Role, const Operand& operand) { plain = plain && operand.layout == Layout{}; });
+  if (!plain) refuse("a repeated row must be contiguous and have no offset");
+}
+
+// Whether the operand has cols columns, rather than one whatever cols is.
+bool HasColumns(const Case& c, Role role) {
+  Case two;
+  two.op = c.op;
+  two.reduction = c.reduction;
+  two.cols = 2;
+  return ShapeOf(two, role).cols == 2;
+}
+
+assay_matrix MatrixOf(const Placed& placed) { return {placed.data, placed.row_stride, placed.col_stride}; }
+
+assay_const_matrix* InputOf(assay_row_args* args, Role role) {
+  switch (role) {
+    case Role::kLogits:
+      return &args->logits;
+    case Role::kBias:
+      return &args->bias;
+    case Role::kMask:
+      return &args->mask;
+    case Role::kSaved:
+      return &args->saved;
+    case Role::kUpstream:
+      return &args->upstream;
+    case Role::kTargets:
+      return &args->targets;
+    case Role::kLabels:
+      return &args->labels;
+    case Role::kOut:
+      break;
   }
-  std::size_t start = RoundUp(slack, unit);
-  if (c.guard == Guard::kAfter) {
-    start = (Arena::kRegionBytes - info.over_read_bytes - slack - shape->data_bytes) / unit * unit;
-  }
-  const std::size_t end = start + shape->data_bytes;
-  const std::size_t before = c.guard == Guard::kBefore ? start : std::min(start, Arena::kMarginBytes);
-  const std::size_t after = c.guard == Guard::kAfter
-                                ? Arena::kRegionBytes - end
-                                : std::min(Arena::kRegionBytes - end, Arena::kMarginBytes + info.over_read_bytes);
-  shape->data = region + start;
-  shape->margin_begin = shape->data - before;
-  shape->margin_end = region + end + after;
+  throw std::logic_error("out is no input");
 }
 
-Placed Shape(const Case& c, std::size_t stride, std::size_t element_bytes, std::byte fill) {
-  Placed shape;
-  shape.rows = c.cols == 0 ? 0 : c.rows;
-  shape.row_bytes = c.cols * element_bytes;
-  shape.stride_bytes = stride * element_bytes;
-  shape.data_bytes = shape.rows == 0 ? 0 : (shape.rows - 1) * shape.stride_bytes + shape.row_bytes;
-  shape.fill = fill;
-  return shape;
-}
-
-// Calls visit(begin, bytes) for every stretch of `placed` that is no data.
-template <class Visit>
-void ForEachOutside(const Placed& placed, Visit visit) {
-  visit(placed.margin_begin, static_cast<std::size_t>(placed.data - placed.margin_begin));
-  for (std::size_t row = 0; row + 1 < placed.rows; ++row) {
-    visit(placed.data + row * placed.stride_bytes + placed.row_bytes, placed.stride_bytes - placed.row_bytes);
-  }
-  const std::byte* const end = placed.data + placed.data_bytes;
-  visit(placed.data + placed.data_bytes, static_cast<std::size_t>(placed.margin_end - end));
-}
-
-void FillOutside(const Placed& placed) {
-  ForEachOutside(placed, [&](std::byte* begin, std::size_t bytes) {
-    if (bytes != 0) std::memset(begin, static_cast<int>(placed.fill), bytes);
-  });
-}
-
-bool OutsideIntact(const Placed& placed) {
-  bool intact = true;
-  ForEachOutside(placed, [&](const std::byte* begin, std::size_t bytes) {
-    if (bytes == 0) return;
-    intact = intact && begin[0] == placed.fill && std::memcmp(begin, begin + 1, bytes - 1) == 0;
-  });
-  return intact;
-}
-
-// Copies dense rows into place.
-void CopyIn(const Placed& placed, const void* dense) {
-  const auto* from = static_cast<const std::byte*>(dense);
-  for (std::size_t row = 0; row < placed.rows; ++row) {
-    std::memcpy(placed.data + row * placed.stride_bytes, from + row * placed.row_bytes, placed.row_bytes);
-  }
-}
-
-bool RowsEqual(const Placed& placed, const void* dense) {
-  const auto* want = static_cast<const std::byte*>(dense);
-  for (std::size_t row = 0; row < placed.rows; ++row) {
-    const std::byte* const got = placed.data + row * placed.stride_bytes;
-    if (std::memcmp(got, want + row * placed.row_bytes, placed.row_bytes) != 0) return false;
-  }
-  return true;
+assay_row_args ScalarsOf(const Case& c, std::uint64_t repeat) {
+  assay_row_args args = {};
+  args.struct_size = sizeof args;
+  args.rows = c.rows;
+  args.cols = c.cols * repeat;
+  args.temperature = c.temperature;
+  args.label_smoothing = c.label_smoothing;
+  args.ignore_index = c.ignore_index;
+  args.dtype = c.dtype;
+  args.empty_row = c.empty_row;
+  args.reduction = c.reduction;
+  args.has_ignore_index = c.has_ignore_index ? 1 : 0;
+  return args;
 }
 
 }  // namespace
 
-Strides StridesFor(const Case& c, std::size_t alignment_bytes) {
-  const auto aligned = [&](std::size_t stride, std::size_t element_bytes) {
-    const std::size_t unit = std::max(alignment_bytes, element_bytes) / element_bytes;
-    return c.rows > 1 ? RoundUp(stride, unit) : stride;
-  };
-  const std::size_t logits = aligned(c.cols + c.logits_gap, sizeof(float));
-  const std::size_t probs = c.in_place ? logits : aligned(c.cols + c.probs_gap, sizeof(float));
-  return {logits, probs, aligned(c.cols + c.logits_gap, 1)};
-}
-
 Arena::Arena(std::size_t control_bytes) {
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   const std::size_t control = RoundUp(control_bytes, page);
-  mapped_bytes_ = 5 * kGuardBytes + control + 3 * kRegionBytes;
+  mapped_bytes_ = (kNumRegions + 2) * kGuardBytes + control + kNumRegions * kRegionBytes;
   void* const mapped = ::mmap(nullptr, mapped_bytes_, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapped == MAP_FAILED) {
     throw std::system_error(errno, std::generic_category(), "cannot reserve address space for guarded buffers");
@@ -137,70 +114,133 @@ Arena::Arena(std::size_t control_bytes) {
 
 Arena::~Arena() { ::munmap(base_, mapped_bytes_); }
 
-assay_softmax_args Arena::Place(const Case& c, const SubjectInfo& info, const RunOptions& options) {
+Placed Arena::PlaceOperand(const Case& c, Role role, const SubjectInfo& info, std::byte fill, std::byte* region) const {
+  const Extent extent = ExtentOf(c, role, info.alignment_bytes);
+  Placed placed;
+  placed.shape = ShapeOf(c, role);
+  placed.element = ElementOf(c, role);
+  placed.row_stride = extent.row_stride;
+  placed.col_stride = extent.col_stride;
+  placed.fill = fill;
+  const std::size_t bytes = BytesOf(placed.element);
+  placed.reach_bytes = extent.reach * bytes;
+  const std::size_t lead = extent.lead * bytes;
+  const std::size_t unit = std::max(info.alignment_bytes, bytes);
+  const std::size_t slack = c.offset * bytes;
+  const std::size_t needed = placed.reach_bytes + slack + info.over_read_bytes + unit;
+  if (placed.reach_bytes > kRegionBytes || slack > kRegionBytes || needed > kRegionBytes) {
+    throw std::length_error(
+        fmt::format("{}: a buffer of {} bytes at an offset of {} elements is larger than the {} MiB "
+                    "that a case may have",
+                    RoleName(role), placed.reach_bytes, c.offset, kRegionBytes >> 20));
+  }
+  // Entry [0, 0] is what the subject is given, so that is what must be aligned.
+  std::size_t zero = RoundUp(slack + lead, unit);
+  if (c.guard == Guard::kAfter) {
+    zero = (kRegionBytes - info.over_read_bytes - slack - placed.reach_bytes + lead) / unit * unit;
+  }
+  const std::size_t start = zero - lead;
+  const std::size_t end = start + placed.reach_bytes;
+  const std::size_t before = c.guard == Guard::kBefore ? start : std::min(start, kMarginBytes);
+  const std::size_t after =
+      c.guard == Guard::kAfter ? kRegionBytes - end : std::min(kRegionBytes - end, kMarginBytes + info.over_read_bytes);
+  placed.data = region + zero;
+  placed.begin = region + start;
+  placed.margin_begin = placed.begin - before;
+  placed.margin_end = region + end + after;
+  return placed;
+}
+
+Call Arena::Place(const Case& c, const SubjectInfo& info, const RunOptions& options) {
   Validate(c);
-  const Strides strides = StridesFor(c, info.alignment_bytes);
+  CheckOptions(c, options);
+  placed_ = {};
+  repeated_.clear();
+  threads_ = options.threads;
+  in_place_ = c.in_place ? Index(InPlaceRole(c.op)) : kNumRegions;
   const auto poison = static_cast<std::byte>(options.poison);
-  in_place_ = c.in_place;
-  logits_ = Shape(c, strides.logits, sizeof(float), c.in_place ? poison : kLogitsFill);
-  probs_ = Shape(c, strides.probs, sizeof(float), poison);
-  mask_ = c.has_mask ? Shape(c, strides.mask, 1, kMaskFill) : Placed{};
-  Position(regions_[0], c, info, sizeof(float), &logits_);
-  if (c.in_place) {
-    probs_ = logits_;
-  } else {
-    Position(regions_[1], c, info, sizeof(float), &probs_);
-    FillOutside(probs_);
-    for (std::size_t row = 0; row < probs_.rows; ++row) {
-      std::memset(probs_.data + row * probs_.stride_bytes, options.poison, probs_.row_bytes);
+
+  Call call;
+  call.op = c.op;
+  call.threads = options.threads;
+  call.environment = options.environment;
+  assay_row_args args = ScalarsOf(c, options.repeat);
+  ForEachInput(c, [&](Role role, const Operand& operand) {
+    const std::size_t i = Index(role);
+    const bool integers = role == Role::kMask || role == Role::kLabels;
+    const bool standard = options.padding == std::to_integer<std::uint8_t>(kFloatFill);
+    const std::byte fill = i == in_place_         ? poison
+                           : integers && standard ? kIntegerFill
+                                                  : static_cast<std::byte>(options.padding);
+    if (options.repeat > 1 && HasColumns(c, role)) {
+      repeated_.push_back({role, Repeated(operand.values, options.repeat)});
+      const auto stride = static_cast<std::ptrdiff_t>(args.cols);
+      *InputOf(&args, role) = {repeated_.back().row.data(), stride, 1};
+      return;
     }
+    placed_[i] = PlaceOperand(c, role, info, fill, regions_[i]);
+    FillWith(placed_[i], operand.values);
+    const assay_matrix matrix = MatrixOf(placed_[i]);
+    *InputOf(&args, role) = {matrix.data, matrix.row_stride, matrix.col_stride};
+  });
+  if (options.repeat > 1 && HasColumns(c, Role::kOut)) {
+    repeated_.push_back({Role::kOut, Repeated(ElementOf(c.dtype), c.cols, options.repeat, poison)});
+    args.out = {repeated_.back().row.data(), static_cast<std::ptrdiff_t>(args.cols), 1};
+    call.args[0] = args;
+    return call;
   }
-  FillOutside(logits_);
-  CopyIn(logits_, c.logits.data());
-  if (c.has_mask) {
-    Position(regions_[2], c, info, 1, &mask_);
-    FillOutside(mask_);
-    CopyIn(mask_, c.mask.data());
+  for (std::size_t t = 0; t < static_cast<std::size_t>(threads_); ++t) {
+    if (!c.in_place) {
+      placed_[kFirstOut + t] = PlaceOperand(c, Role::kOut, info, poison, regions_[kFirstOut + t]);
+      FillAll(placed_[kFirstOut + t]);
+    }
+    call.args[t] = args;
+    call.args[t].out = MatrixOf(placed_[c.in_place ? in_place_ : kFirstOut + t]);
   }
-  assay_softmax_args args = {};
-  args.struct_size = sizeof args;
-  args.logits = logits_.data;
-  args.probs = probs_.data;
-  args.mask = c.has_mask ? reinterpret_cast<const std::uint8_t*>(mask_.data) : nullptr;
-  args.rows = c.rows;
-  args.cols = c.cols;
-  args.logits_row_stride = strides.logits;
-  args.probs_row_stride = strides.probs;
-  args.mask_row_stride = strides.mask;
-  args.temperature = c.temperature;
-  args.dtype = ASSAY_F32;
-  args.empty_row = c.empty_row;
-  return args;
+  return call;
 }
 
 void Arena::Collect(const Case& c, RunResult* result) {
-  result->probs.resize(probs_.rows * c.cols);
-  for (std::size_t row = 0; row < probs_.rows; ++row) {
-    std::memcpy(result->probs.data() + row * c.cols, probs_.data + row * probs_.stride_bytes, probs_.row_bytes);
+  result->others.clear();
+  result->outside_intact = true;
+  result->inputs_intact = true;
+  ForEachInput(c, [&](Role role, const Operand& operand) {
+    const Placed& placed = placed_[Index(role)];
+    if (Index(role) == in_place_ || placed.data == nullptr) return;
+    result->inputs_intact = result->inputs_intact && Intact(placed, operand.values, &scratch_);
+  });
+  for (std::size_t t = 0; t < static_cast<std::size_t>(threads_); ++t) {
+    const Placed& out = placed_[in_place_ < kNumRegions ? in_place_ : kFirstOut + t];
+    if (out.data == nullptr) continue;  // repeated, below
+    (t == 0 ? result->out : result->others.emplace_back()) = ReadBack(out);
+    result->outside_intact = result->outside_intact && OutsideIntact(out, &scratch_);
   }
-  result->outside_intact = OutsideIntact(probs_);
-  result->inputs_intact = (in_place_ || (RowsEqual(logits_, c.logits.data()) && OutsideIntact(logits_))) &&
-                          (!c.has_mask || (RowsEqual(mask_, c.mask.data()) && OutsideIntact(mask_)));
-  if (logits_.data_bytes + probs_.data_bytes > kReleaseBytes) {
-    for (std::byte* const region : regions_) ::madvise(region, kRegionBytes, MADV_REMOVE);
+  for (const auto& [role, row] : repeated_) {
+    if (role != Role::kOut) {
+      result->inputs_intact = result->inputs_intact && row.Intact(c.operand(role).values);
+      continue;
+    }
+    result->out = row.Copy(0);
+    for (std::uint64_t i = row.NextDifferent(1); i < row.times() && result->others.size() < kMaxThreads;
+         i = row.NextDifferent(i + 1)) {
+      result->others.push_back(row.Copy(i));
+    }
+  }
+  for (std::size_t i = 0; i < kNumRegions; ++i) {
+    if (placed_[i].reach_bytes > kReleaseBytes) ::madvise(regions_[i], kRegionBytes, MADV_REMOVE);
   }
 }
 
 std::string Arena::Locate(std::uintptr_t address) const {
   std::string text;
   std::uintptr_t nearest = UINTPTR_MAX;
-  const auto consider = [&](const Placed& placed, std::size_t index, const char* name) {
-    const auto region = reinterpret_cast<std::uintptr_t>(regions_[index]);
-    if (placed.data == nullptr || address < region - kGuardBytes || address >= region + kRegionBytes + kGuardBytes) {
-      return;
-    }
-    const auto begin = reinterpret_cast<std::uintptr_t>(placed.data);
-    const std::uintptr_t end = begin + placed.data_bytes;
+  // `region` with the guards on both its sides is where the buffer's surroundings end.
+  const auto consider = [&](const std::byte* data, std::size_t bytes, const std::byte* region, std::size_t region_bytes,
+                            const std::string& name) {
+    const auto first = reinterpret_cast<std::uintptr_t>(region);
+    if (address < first - kGuardBytes || address >= first + region_bytes + kGuardBytes) return;
+    const auto begin = reinterpret_cast<std::uintptr_t>(data);
+    const std::uintptr_t end = begin + bytes;
     const std::uintptr_t distance = address < begin ? begin - address : address < end ? 0 : address - end;
     if (distance >= nearest) return;
     nearest = distance;
@@ -209,9 +249,19 @@ std::string Arena::Locate(std::uintptr_t address) const {
                            : fmt::format("{} bytes past the end of {}", distance, name);
   };
   // A guard lies between two regions: the nearer buffer is the one that was missed.
-  consider(logits_, 0, in_place_ ? "logits (in place)" : "logits");
-  if (!in_place_) consider(probs_, 1, "probs");
-  consider(mask_, 2, "mask");
+  for (std::size_t i = 0; i < kNumRegions; ++i) {
+    const Placed& placed = placed_[i];
+    if (placed.data == nullptr) continue;
+    const std::size_t thread = i - kFirstOut;
+    const std::string name = i < kFirstOut   ? RoleName(static_cast<Role>(i))
+                             : threads_ == 1 ? "out"
+                                             : fmt::format("out (thread {})", thread);
+    consider(placed.begin, placed.reach_bytes, regions_[i], kRegionBytes, i == in_place_ ? name + " (in place)" : name);
+  }
+  for (const auto& [role, row] : repeated_) {
+    const std::size_t lead = row.lead_bytes() - kGuardBytes;
+    consider(row.data(), row.size_bytes(), row.data() - lead, lead + row.size_bytes(), RoleName(role));
+  }
   return text;
 }
 

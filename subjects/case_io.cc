@@ -8,9 +8,9 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "subjects/case_names.h"
 #include "subjects/files.h"
 #include "subjects/float_text.h"
 #include "subjects/random.h"
@@ -24,28 +24,56 @@ std::string Quoted(const std::string& text) {  // bytes that are no UTF-8 become
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-const char* EmptyRowName(assay_empty_row value) {
-  return value == ASSAY_EMPTY_ROW_NAN ? "nan" : value == ASSAY_EMPTY_ROW_ZERO ? "zero" : "auto";
-}
-
-template <class T, class Format>
-std::string InlineArray(const std::vector<T>& values, std::size_t cols, Format format) {
+// `cols` a line; numbers of a float type as quoted text, integers plain.
+std::string InlineArray(const Array& values, std::size_t cols) {
+  const bool quoted = values.element() != Element::kI64 && values.element() != Element::kU8;
   std::string text = "[";
   for (std::size_t i = 0; i < values.size(); ++i) {
     text += i == 0 ? "\n    " : i % cols == 0 ? ",\n    " : ", ";
-    text += format(values[i]);
+    const std::string number = ElementText(values.element(), values.Bits(i));
+    text += quoted ? '"' + number + '"' : number;
   }
   return text + (values.empty() ? "]" : "\n  ]");
 }
 
 // Appends the tensor to `raw` and answers what the JSON says of it.
-template <class T>
-std::string RawTensor(const std::vector<T>& values, const std::string& file, std::string* raw) {
-  const std::string bytes(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
+std::string RawTensor(const Array& values, const std::string& file, std::string* raw) {
+  const std::string bytes(reinterpret_cast<const char*>(values.data()), values.size_bytes());
   const std::size_t offset = raw->size();
   *raw += bytes;
   return fmt::format(R"({{"file": {}, "offset_bytes": {}, "size_bytes": {}, "fnv1a64": "0x{:016x}"}})", Quoted(file),
                      offset, bytes.size(), Fnv1a(bytes));
+}
+
+// What is not as in a plain layout, as the members of an object.
+std::string LayoutObject(const Layout& layout) {
+  std::string text;
+  const auto add = [&](const std::string& member) { text += (text.empty() ? "" : ", ") + member; };
+  if (layout.gap != 0) add(fmt::format("\"gap\": {}", layout.gap));
+  if (layout.step != 1) add(fmt::format("\"step\": {}", layout.step));
+  for (const LayoutFlag& flag : kLayoutFlags) {
+    if (layout.*flag.member) add(fmt::format("\"{}\": true", flag.name));
+  }
+  return "{" + text + "}";
+}
+
+std::string LayoutText(const std::string& name, const Layout& layout) {
+  std::string text;
+  if (layout == Layout{}) return text;
+  text += ", " + name;
+  if (layout.gap != 0) text += fmt::format(" gap {}", layout.gap);
+  if (layout.step != 1) text += fmt::format(" step {}", layout.step);
+  for (const LayoutFlag& flag : kLayoutFlags) {
+    if (layout.*flag.member) text += fmt::format(" {}", flag.text);
+  }
+  return text;
+}
+
+std::string FirstValues(const std::string& name, const Array& values) {
+  constexpr std::size_t kShown = 6;
+  std::string text = " " + name;
+  for (std::size_t i = 0; i < std::min(kShown, values.size()); ++i) text += fmt::format(" {:.9g}", values[i]);
+  return text + (values.size() > kShown ? " ..." : values.empty() ? " none" : "");
 }
 
 }  // namespace
@@ -58,42 +86,58 @@ void WriteCase(const std::filesystem::path& path, const Case& c) {
   const std::string raw_name = raw_path.filename().string();
   std::string raw;
 
-  std::string text = "{\n  \"format\": \"assay-case-1\",\n  \"operation\": \"softmax\",\n  \"dtype\": \"f32\",\n";
+  std::string text = "{\n  \"format\": \"assay-case-2\",\n";
+  text += fmt::format("  \"operation\": \"{}\",\n  \"dtype\": \"{}\",\n", OpName(c.op), kDtypeNames[c.dtype]);
   text += fmt::format("  \"property\": {},\n  \"origin\": {},\n", Quoted(c.property), Quoted(c.origin));
   text += fmt::format("  \"rows\": {},\n  \"cols\": {},\n", c.rows, c.cols);
-  text += fmt::format("  \"logits_gap\": {},\n  \"probs_gap\": {},\n  \"offset\": {},\n", c.logits_gap, c.probs_gap,
-                      c.offset);
-  text += fmt::format("  \"guard\": \"{}\",\n  \"in_place\": {},\n", c.guard == Guard::kAfter ? "after" : "before",
-                      c.in_place);
   text += fmt::format("  \"temperature\": \"{}\",\n", FloatText(c.temperature));
   text += fmt::format("  \"temperature_comment\": \"{:.17g}\",\n", c.temperature);
-  text +=
-      fmt::format("  \"empty_row\": \"{}\",\n  \"law_key\": \"0x{:016x}\",\n", EmptyRowName(c.empty_row), c.law_key);
-  const bool large = c.logits.size() > kInlineElements;
-  if (c.has_mask) {
-    const auto number = [](std::uint8_t value) { return std::to_string(value); };
-    text += "  \"mask\": " + (large ? RawTensor(c.mask, raw_name, &raw) : InlineArray(c.mask, c.cols, number)) + ",\n";
-  }
-  const auto quoted = [](float value) { return '"' + FloatText(value) + '"'; };
-  text += "  \"logits\": " + (large ? RawTensor(c.logits, raw_name, &raw) : InlineArray(c.logits, c.cols, quoted));
+  text += fmt::format("  \"empty_row\": \"{}\",\n", kEmptyRowNames[c.empty_row]);
+  text += fmt::format("  \"reduction\": \"{}\",\n", kReductionNames[c.reduction]);
+  text += fmt::format("  \"label_smoothing\": \"{}\",\n", FloatText(c.label_smoothing));
+  text += fmt::format("  \"ignore_index\": {},\n", c.has_ignore_index ? std::to_string(c.ignore_index) : "null");
+  text += fmt::format("  \"offset\": {},\n  \"guard\": \"{}\",\n  \"in_place\": {},\n", c.offset,
+                      c.guard == Guard::kAfter ? "after" : "before", c.in_place);
+  text += fmt::format("  \"law_key\": \"0x{:016x}\"", c.law_key);
+  const auto layout = [&](Role role, const Layout& of) {
+    if (of != Layout{}) text += fmt::format(",\n  \"{}_layout\": {}", RoleName(role), LayoutObject(of));
+  };
+  layout(Role::kOut, c.out);
+  ForEachInput(c, [&](Role role, const Operand& operand) {
+    layout(role, operand.layout);
+    const bool large = operand.values.size() > kInlineElements;
+    text += fmt::format(",\n  \"{}\": ", RoleName(role));
+    text += large ? RawTensor(operand.values, raw_name, &raw) : InlineArray(operand.values, ShapeOf(c, role).cols);
+  });
   text += "\n}\n";
 
-  if (large) WriteWhole(raw_path, raw);
+  if (!raw.empty()) WriteWhole(raw_path, raw);
   WriteWhole(path, text);
 }
 
 std::string Summary(const Case& c) {
-  constexpr std::size_t kShown = 6;
-  std::string text = fmt::format("{} x {}, T = {:.9g}", c.rows, c.cols, c.temperature);
-  if (c.has_mask) text += fmt::format(", mask hides {}", std::count(c.mask.begin(), c.mask.end(), 0));
-  if (c.empty_row != ASSAY_EMPTY_ROW_AUTO) text += fmt::format(", empty_row {}", EmptyRowName(c.empty_row));
-  if (c.in_place) text += ", in place";
-  if (c.logits_gap != 0 || c.probs_gap != 0) text += fmt::format(", gaps {} {}", c.logits_gap, c.probs_gap);
+  std::string text =
+      fmt::format("{} {}, {} x {}, T = {:.9g}", OpName(c.op), kDtypeNames[c.dtype], c.rows, c.cols, c.temperature);
+  if (c.reduction != ASSAY_REDUCTION_NONE) text += fmt::format(", {}", kReductionNames[c.reduction]);
+  if (c.label_smoothing != 0) text += fmt::format(", label smoothing {:.9g}", c.label_smoothing);
+  if (c.has_ignore_index) text += fmt::format(", ignores label {}", c.ignore_index);
+  if (c.mask.given) {
+    std::size_t hidden = 0;
+    for (std::size_t i = 0; i < c.mask.values.size(); ++i) hidden += c.mask.values.Bits(i) == 0 ? 1 : 0;
+    text += fmt::format(", mask hides {}", hidden);
+  }
+  if (c.empty_row != ASSAY_EMPTY_ROW_AUTO) text += fmt::format(", empty_row {}", kEmptyRowNames[c.empty_row]);
+  ForEachInput(c, [&](Role role, const Operand& operand) { text += LayoutText(RoleName(role), operand.layout); });
+  text += c.in_place ? ", in place" : LayoutText("out", c.out);
   if (c.offset != 0) text += fmt::format(", offset {}", c.offset);
   if (c.guard == Guard::kBefore) text += ", guard before";
-  text += "; logits";
-  for (std::size_t i = 0; i < std::min(kShown, c.logits.size()); ++i) text += fmt::format(" {:.9g}", c.logits[i]);
-  return text + (c.logits.size() > kShown ? " ..." : c.logits.empty() ? " none" : "");
+  const char* separator = ";";
+  ForEachInput(c, [&](Role role, const Operand& operand) {
+    if (role == Role::kMask) return;
+    text += separator + FirstValues(RoleName(role), operand.values);
+    separator = ",";
+  });
+  return text;
 }
 
 }  // namespace assay::subjects

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The exact text form of a Case, "assay-case-1": JSON with floats as in float_text.h. Tensors of more than
-// kInlineElements elements lie as raw little-endian bytes in one file beside it (NAME.json, NAME.bin), which the JSON
-// names with its size and checksum.
+// The exact text form of a Case, "assay-case-2": JSON with floats as in float_text.h, operands only where they are
+// given, layouts only where they are not the plain one. Operands of more than kInlineElements elements lie as raw
+// little-endian bytes in one file beside it (NAME.json, NAME.bin), which the JSON names with its size and checksum.
 
 #pragma once
 
@@ -27,9 +27,10 @@ struct CaseError : std::runtime_error {
 void WriteCase(const std::filesystem::path& path, const Case& c);
 
 // SameBits(ReadCase(path), c) holds for whatever WriteCase(path, c) wrote; law_key, property and origin return too.
+// Reads "assay-case-1" as well, which had softmax in f32 only.
 Case ReadCase(const std::filesystem::path& path);
 
-// For people: "3 x 5, T = 0.5, mask hides 2, gaps 1 1; logits 0.5 -1.25 nan ...".
+// For people: "softmax f32, 3 x 5, T = 0.5, mask hides 2, out gap 1; logits 0.5 -1.25 nan ...".
 std::string Summary(const Case& c);
 
 }  // namespace assay::subjects

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <bit>
 #include <cmath>
 #include <fstream>
 #include <functional>
@@ -54,16 +55,17 @@ class CaseIoTest : public testing::Test {
   }
 
   static Case Small() {
-    Case c = DenseCase(2, 3, {0.0F, -0.0F, 0x1p-149F, INFINITY, -INFINITY, std::bit_cast<float>(0xFFA00001U)});
-    c.logits_gap = 1;
-    c.probs_gap = 2;
+    Case c = DenseCase(2, 3, {0.0F, -0.0F, 0x1p-149F, INFINITY, -INFINITY, 0.0F});
+    c.logits.values.SetBits(5, 0xFFA00001);
+    c.logits.layout.gap = 1;
+    c.out.gap = 2;
+    c.out.cols_backward = true;
     c.offset = 3;
     c.guard = Guard::kBefore;
-    c.in_place = true;
     c.temperature = -0.0;
     c.empty_row = ASSAY_EMPTY_ROW_ZERO;
-    c.has_mask = true;
-    c.mask = {0, 1, 255, 1, 0, 2};
+    Give(c, Role::kMask);
+    c.mask.values = Array(Element::kU8, {0, 1, 255, 1, 0, 2});
     c.law_key = 0xFFFFFFFFFFFFFFFF;
     c.property = "exact_shift";
     c.origin = "a \"quoted\"\nline";
@@ -94,23 +96,95 @@ TEST_F(CaseIoTest, ReturnsEveryBit) {
   }
 }
 
+TEST_F(CaseIoTest, ReturnsEveryBitOfEveryOperationAndType) {
+  for (std::uint64_t seed = 0; seed < 2000; ++seed) {
+    ExpectRoundTrip(AnyCase(seed));
+    ASSERT_FALSE(HasFailure()) << seed;
+  }
+}
+
 TEST_F(CaseIoTest, ReturnsEmptyShapes) {
   ExpectRoundTrip(DenseCase(0, 0, {}));
   ExpectRoundTrip(DenseCase(0, 7, {}));
   Case c = DenseCase(std::size_t{1} << 40, 0, {});
-  c.has_mask = true;
+  Give(c, Role::kMask);
+  ExpectRoundTrip(c);
+}
+
+TEST_F(CaseIoTest, ReturnsIntegersToTheirEnds) {
+  Case c = MakeCase(ASSAY_CROSS_ENTROPY, ASSAY_BF16, 2, 1);
+  c.labels.values.SetBits(0, std::uint64_t{1} << 63);
+  c.labels.values.SetBits(1, ~std::uint64_t{0} >> 1);
+  c.has_ignore_index = true;
+  c.ignore_index = std::numeric_limits<std::int64_t>::min();
   ExpectRoundTrip(c);
 }
 
 TEST_F(CaseIoTest, PutsLargeTensorsBesideTheText) {
   Case c = NormalCase(41, 100, 1);
-  c.logits[17] = std::bit_cast<float>(0x7F800001U);
-  c.has_mask = true;
-  c.mask.assign(c.logits.size(), 1);
-  c.mask[99] = 0;
+  c.logits.values.SetBits(17, 0x7F800001);
+  Give(c, Role::kMask);
+  c.mask.values.SetBits(99, 0);
   ExpectRoundTrip(c);
   EXPECT_EQ(std::filesystem::file_size(File("trip.bin")), 4100 * 5);
   EXPECT_LT(std::filesystem::file_size(File("trip.json")), 2000);
+}
+
+TEST_F(CaseIoTest, WritesWhatPeopleCanRead) {
+  Case c = MakeCase(ASSAY_CROSS_ENTROPY, ASSAY_F16, 2, 2);
+  c.logits.values = Array(Element::kF16, {0.5, -1, NAN, 0});
+  c.labels.values = Array(Element::kI64, {1, -100});
+  c.has_ignore_index = true;
+  c.ignore_index = -100;
+  c.logits.layout = {.gap = 1, .step = 2, .rows_backward = true};
+  WriteCase(File("case.json"), c);
+  EXPECT_EQ(ReadWhole(File("case.json")), R"({
+  "format": "assay-case-2",
+  "operation": "cross_entropy",
+  "dtype": "f16",
+  "property": "",
+  "origin": "",
+  "rows": 2,
+  "cols": 2,
+  "temperature": "0x1p+0",
+  "temperature_comment": "1",
+  "empty_row": "auto",
+  "reduction": "none",
+  "label_smoothing": "0x0p+0",
+  "ignore_index": -100,
+  "offset": 0,
+  "guard": "after",
+  "in_place": false,
+  "law_key": "0x0000000000000000",
+  "logits_layout": {"gap": 1, "step": 2, "rows_backward": true},
+  "logits": [
+    "0x1p-1", "-0x1p+0",
+    "nan:0x7e00", "0x0p+0"
+  ],
+  "labels": [
+    1,
+    -100
+  ]
+}
+)");
+}
+
+TEST_F(CaseIoTest, ReadsTheFirstFormat) {
+  Put("old.json", R"({"format": "assay-case-1", "operation": "softmax", "dtype": "f32", "property": "finite",
+    "origin": "", "rows": 1, "cols": 2, "logits_gap": 3, "probs_gap": 4, "offset": 5, "guard": "before",
+    "in_place": false, "temperature": "0x1p-1", "temperature_comment": "0.5", "empty_row": "nan",
+    "law_key": "0x0000000000000007", "mask": [1, 0], "logits": ["0x1.8p+0", "nan:0xffc00001"]})");
+  const Case c = ReadCase(File("old.json"));
+  EXPECT_EQ(c.op, ASSAY_SOFTMAX);
+  EXPECT_EQ(c.dtype, ASSAY_F32);
+  EXPECT_EQ(c.property, "finite");
+  EXPECT_EQ(c.temperature, 0.5);
+  EXPECT_EQ(c.logits.layout, Layout{.gap = 3});
+  EXPECT_EQ(c.mask.layout, Layout{.gap = 3});
+  EXPECT_EQ(c.out, Layout{.gap = 4});
+  EXPECT_EQ(c.logits.values.Bits(1), 0xFFC00001);
+  EXPECT_EQ(c.mask.values, Array(Element::kU8, {1, 0}));
+  EXPECT_EQ(c.law_key, 7);
 }
 
 TEST_F(CaseIoTest, LeavesNothingHalfWritten) {
@@ -146,27 +220,40 @@ TEST_F(CaseIoTest, NamesTheFieldThatIsWrong) {
     const char* to;
     const char* says;
   } kRefused[] = {
-      {"assay-case-1", "assay-case-9", "\"format\": is not"},
-      {"\"format\": \"assay-case-1\"", "\"format\": 1", "\"format\": is not"},
-      {"\"softmax\"", "\"relu\"", "\"operation\": is \"relu\"; write \"softmax\""},
-      {"\"f32\"", "\"f64\"", "\"dtype\""},
-      {"\"rows\": 2", "\"rows\": 3", "\"mask\": holds 6 elements, rows * cols is 9"},
+      {"assay-case-2", "assay-case-9", "\"format\": is neither"},
+      {"\"format\": \"assay-case-2\"", "\"format\": 1", "\"format\": is neither"},
+      {"\"softmax\"", "\"relu\"", "\"operation\": is \"relu\"; write \"softmax\" or \"log_softmax\" or"},
+      {"\"f32\"", "\"f8\"", "\"dtype\": is \"f8\"; write"},
+      {"\"f32\"", "\"f16\"", "\"logits[2]\": is \"0x1p-149\", which is no f16"},
+      {"\"rows\": 2", "\"rows\": 3", "\"logits\": holds 6 elements, its shape asks for 9"},
       {"\"rows\": 2", "\"rows\": -2", "\"rows\": is -2; write an integer >= 0"},
       {"\"rows\": 2", "\"rows\": 2.0", "\"rows\""},
       {"\"rows\": 2", "\"rows\": 1e99999", "not JSON"},
       {"\"rows\": 2", "\"rows\": 9223372036854775808", "\"rows\": rows * cols overflows"},
       {"\"rows\": 2", "\"rows\": 4611686018427387904", "make them equal"},
-      {"\"logits_gap\": 1", "\"logits_gap\": 18446744073709551615", "logits_gap"},
+      {"\"gap\": 1", "\"gap\": 18446744073709551615", "logits: its layout"},
+      {"\"gap\": 1", "\"gap\": -1", "\"logits_layout\": gap is -1"},
+      {"\"gap\": 1", "\"step\": 0", "logits: its layout has a step of 0"},
+      {"\"gap\": 1", "\"gaps\": 1", "\"logits_layout\": \"gaps\" is unknown"},
+      {"{\"gap\": 1}", "1", "\"logits_layout\": is no object"},
+      {"\"cols_backward\": true", "\"cols_backward\": 1", "\"out_layout\": cols_backward is neither"},
+      {"\"cols_backward\": true", "\"repeats_row\": true", "out: its layout repeats"},
+      {"\"logits_layout\"", "\"bias_layout\"", "\"bias_layout\": is unknown"},
+      {"\"reduction\": \"none\"", "\"reduction\": \"mean\"", "reduction is set; only losses"},
+      {"\"ignore_index\": null", "\"ignore_index\": 0.5", "\"ignore_index\": is neither"},
+      {"\"ignore_index\": null", "\"ignore_index\": 1", "ignore_index is set; only labels"},
+      {"\"softmax\"", "\"sigmoid\"", "mask is given; sigmoid does not read it; correct it"},
+      {"\"softmax\"", "\"softmax_backward\"", "logits is given; softmax_backward does not read it"},
       {"\"guard\": \"before\"", "\"guard\": \"behind\"", "write \"after\" or \"before\""},
-      {"\"in_place\": true", "\"in_place\": 1", "\"in_place\""},
+      {"\"in_place\": false", "\"in_place\": 1", "\"in_place\""},
       {"\"temperature\": \"-0x0p+0\"", "\"temperature\": \"0.5\"", "\"temperature\": is \"0.5\"; write floats in hex"},
       {"\"temperature\": \"-0x0p+0\"", "\"temperature\": 1", "\"temperature\": is 1; write a string"},
       {"\"zero\"", "\"zeros\"", "\"empty_row\""},
       {"0xffffffffffffffff", "0x1ffffffffffffffff", "\"law_key\""},
-      {"0, 1, 255", "0, 1, 256", "\"mask[2]\": is 256"},
-      {"\"-inf\"", "\"-infinity\"", "\"logits[4]\": is \"-infinity\"; write floats in hex"},
+      {"0, 1, 255", "0, 1, 256", "\"mask[2]\": is 256, which is no u8"},
+      {"\"-inf\"", "\"-infinity\"", "\"logits[4]\": is \"-infinity\", which is no f32; write floats in hex"},
       {"\"-inf\"", "-1.5", "\"logits[4]\": is -1.5"},
-      {"\"-inf\"", "\"-inf\", \"inf\"", "\"logits\": holds 7 elements, rows * cols is 6"},
+      {"\"-inf\"", "\"-inf\", \"inf\"", "\"logits\": holds 7 elements, its shape asks for 6"},
       {"\"cols\": 3", "\"cols\": 3, \"columns\": 3", "\"columns\": is unknown"},
       {"\"cols\": 3", "\"cols\": 3, \"cols\": 3", "\"cols\": is there twice"},
       {"\"offset\": 3,", "", "\"offset\": is missing"},
@@ -206,10 +293,22 @@ TEST_F(CaseIoTest, NamesWhatIsWrongWithTheRawFile) {
 }
 
 TEST_F(CaseIoTest, SummarisesForPeople) {
-  EXPECT_EQ(Summary(Small()),
-            "2 x 3, T = -0, mask hides 2, empty_row zero, in place, gaps 1 2, offset 3, guard before; "
-            "logits 0 -0 1.40129846e-45 inf -inf -nan");
-  EXPECT_EQ(Summary(DenseCase(1, 8, std::vector<float>(8, 0.5F))), "1 x 8, T = 1; logits 0.5 0.5 0.5 0.5 0.5 0.5 ...");
+  EXPECT_EQ(
+      Summary(Small()),
+      "softmax f32, 2 x 3, T = -0, mask hides 2, empty_row zero, logits gap 1, out gap 2 cols backward, offset 3, "
+      "guard before; logits 0 -0 1.40129846e-45 inf -inf -nan");
+  EXPECT_EQ(Summary(DenseCase(1, 8, std::vector<float>(8, 0.5F))),
+            "softmax f32, 1 x 8, T = 1; logits 0.5 0.5 0.5 0.5 0.5 0.5 ...");
+  Case c = MakeCase(ASSAY_CROSS_ENTROPY_BACKWARD, ASSAY_BF16, 1, 2);
+  c.reduction = ASSAY_REDUCTION_MEAN;
+  c.label_smoothing = 0.5;
+  c.has_ignore_index = true;
+  c.ignore_index = -1;
+  c.in_place = true;
+  EXPECT_EQ(Summary(c),
+            "cross_entropy_backward bf16, 1 x 2, T = 1, mean, label smoothing 0.5, ignores label -1, in place; "
+            "logits 0 0, labels 0");
+  EXPECT_EQ(Summary(DenseCase(0, 2, {})), "softmax f32, 0 x 2, T = 1; logits none");
 }
 
 }  // namespace

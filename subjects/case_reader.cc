@@ -5,14 +5,20 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
+#include <span>
 
 #include "subjects/case_io.h"
+#include "subjects/case_names.h"
 #include "subjects/files.h"
 #include "subjects/float_text.h"
+#include "subjects/layout.h"
 #include "subjects/random.h"
 
 namespace assay::subjects {
@@ -39,16 +45,24 @@ class Reader {
   json Take(const std::string& field);
   std::string String(const std::string& field);
   std::size_t Size(const std::string& field);
+  bool Bool(const std::string& field);
+  double Float(const std::string& field);
   std::uint64_t HexWord(const std::string& field, const std::string& text) const;
   // The index of the field's text among `names`.
-  std::size_t Choice(const std::string& field, std::initializer_list<const char*> names);
-  template <class T, class ParseElement>
-  std::vector<T> Tensor(const std::string& field, std::size_t size, ParseElement parse);
-  template <class T>
-  std::vector<T> RawTensor(const std::string& field, const json& reference, std::size_t size);
+  std::size_t Choice(const std::string& field, std::span<const char* const> names);
+  Layout ReadLayout(const std::string& field);
+  Array Tensor(const std::string& field, Element element, std::size_t size);
+  Array InlineTensor(const std::string& field, const json& value, Element element) const;
+  Array RawTensor(const std::string& field, const json& reference, Element element, std::size_t size);
+  // What both formats have.
+  void ReadShape(Case* c);
+  void ReadOperands(Case* c);
+  Case ReadFormat1();
+  Case ReadFormat2();
 
   std::filesystem::path path_;
   json left_;
+  std::string format_;
   std::string raw_;
   std::string raw_name_;
 };
@@ -72,7 +86,7 @@ void Reader::Parse() {
 
 json Reader::Take(const std::string& field) {
   const auto found = left_.find(field);
-  if (found == left_.end()) FailField(field, "is missing; a case of format assay-case-1 has it");
+  if (found == left_.end()) FailField(field, "is missing; a case of format " + format_ + " has it");
   json value = std::move(*found);
   left_.erase(found);
   return value;
@@ -100,7 +114,20 @@ std::uint64_t Reader::HexWord(const std::string& field, const std::string& text)
   FailField(field, fmt::format("\"{}\" is no 64-bit number; write it as \"0x0123456789abcdef\"", text.substr(0, 40)));
 }
 
-std::size_t Reader::Choice(const std::string& field, std::initializer_list<const char*> names) {
+bool Reader::Bool(const std::string& field) {
+  const json value = Take(field);
+  if (!value.is_boolean()) FailField(field, "is neither true nor false; write one of them");
+  return value.get<bool>();
+}
+
+double Reader::Float(const std::string& field) {
+  const std::string text = String(field);
+  const auto parsed = ParseDouble(text);
+  if (!parsed) FailField(field, fmt::format("is \"{}\"; {}", text.substr(0, 40), kFloatRemedy));
+  return *parsed;
+}
+
+std::size_t Reader::Choice(const std::string& field, std::span<const char* const> names) {
   const std::string text = String(field);
   std::string all;
   std::size_t index = 0;
@@ -111,31 +138,64 @@ std::size_t Reader::Choice(const std::string& field, std::initializer_list<const
   FailField(field, fmt::format("is \"{}\"; write {}", text.substr(0, 40), all));
 }
 
-template <class T, class ParseElement>
-std::vector<T> Reader::Tensor(const std::string& field, std::size_t size, ParseElement parse) {
+Layout Reader::ReadLayout(const std::string& field) {
+  if (!left_.contains(field)) return {};
   const json value = Take(field);
-  if (value.is_object()) return RawTensor<T>(field, value, size);
-  if (!value.is_array())
-    FailField(field, "is neither an array nor a reference to a .bin file; write rows * cols elements");
-  if (value.size() != size) {
-    FailField(field, fmt::format("holds {} elements, rows * cols is {}; make them equal", value.size(), size));
-  }
-  std::vector<T> values;
-  values.reserve(size);
-  for (const json& element : value) {
-    const std::optional<T> parsed = parse(element);
-    if (!parsed) {
-      FailField(fmt::format("{}[{}]", field, values.size()),
-                fmt::format("is {}; {}", element.dump().substr(0, 40),
-                            std::is_same_v<T, float> ? kFloatRemedy : "write an integer from 0 to 255, 0 = masked"));
+  if (!value.is_object()) FailField(field, "is no object; write one such as {\"gap\": 1}");
+  Layout layout;
+  for (const auto& [key, member] : value.items()) {
+    if (key == "gap" || key == "step") {
+      if (!member.is_number_unsigned()) {
+        FailField(field, fmt::format("{} is {}; write an integer >= 0", key, member.dump().substr(0, 40)));
+      }
+      (key == "gap" ? layout.gap : layout.step) = member.get<std::size_t>();
+      continue;
     }
-    values.push_back(*parsed);
+    const auto flag =
+        std::find_if(std::begin(kLayoutFlags), std::end(kLayoutFlags),
+                     [&, name = std::string_view(key)](const LayoutFlag& one) { return one.name == name; });
+    if (flag == std::end(kLayoutFlags)) {
+      FailField(field, fmt::format("\"{}\" is unknown; remove it, or use the version of assay that wrote it", key));
+    }
+    if (!member.is_boolean()) FailField(field, key + " is neither true nor false; write one of them");
+    layout.*(flag->member) = member.get<bool>();
+  }
+  return layout;
+}
+
+Array Reader::Tensor(const std::string& field, Element element, std::size_t size) {
+  const json value = Take(field);
+  if (value.is_object()) return RawTensor(field, value, element, size);
+  if (!value.is_array()) {
+    FailField(field, "is neither an array nor a reference to a .bin file; write its elements row by row");
+  }
+  if (value.size() != size) {
+    FailField(field, fmt::format("holds {} elements, its shape asks for {}; make them equal", value.size(), size));
+  }
+  return InlineTensor(field, value, element);
+}
+
+Array Reader::InlineTensor(const std::string& field, const json& value, Element element) const {
+  const bool integers = element == Element::kI64 || element == Element::kU8;
+  Array values(element, value.size());
+  std::size_t i = 0;
+  for (const json& number : value) {
+    std::optional<std::uint64_t> bits;
+    if (integers && number.is_number_integer()) bits = ParseElement(element, number.dump());
+    if (!integers && number.is_string()) bits = ParseElement(element, number.get_ref<const std::string&>());
+    if (!bits) {
+      FailField(fmt::format("{}[{}]", field, i),
+                fmt::format("is {}, which is no {}; {}", number.dump().substr(0, 40), ElementName(element),
+                            !integers                  ? kFloatRemedy
+                            : element == Element::kI64 ? "write an integer of 64 bits"
+                                                       : "write an integer from 0 to 255, 0 = masked"));
+    }
+    values.SetBits(i++, *bits);
   }
   return values;
 }
 
-template <class T>
-std::vector<T> Reader::RawTensor(const std::string& field, const json& reference, std::size_t size) {
+Array Reader::RawTensor(const std::string& field, const json& reference, Element element, std::size_t size) {
   constexpr const char* kRemedy = "copy the .json and its .bin together, unchanged";
   const auto file = reference.find("file");
   const auto offset = reference.find("offset_bytes");
@@ -153,9 +213,10 @@ std::vector<T> Reader::RawTensor(const std::string& field, const json& reference
   if (name != raw_name_) raw_ = ReadWhole(path_.parent_path() / (raw_name_ = name));
   const auto start = offset->get<std::size_t>();
   const auto length = bytes->get<std::size_t>();
-  if (length % sizeof(T) != 0 || length / sizeof(T) != size) {
-    FailField(field, fmt::format("size_bytes is {}, rows * cols asks for {} elements of {} bytes; {}", length, size,
-                                 sizeof(T), kRemedy));
+  const std::size_t each = BytesOf(element);
+  if (length % each != 0 || length / each != size) {
+    FailField(field, fmt::format("size_bytes is {}, its shape asks for {} elements of {} bytes; {}", length, size, each,
+                                 kRemedy));
   }
   if (start > raw_.size() || length > raw_.size() - start) {
     FailField(field, fmt::format("{} has {} bytes and is truncated: needed are {} from byte {}; {}", name, raw_.size(),
@@ -165,54 +226,92 @@ std::vector<T> Reader::RawTensor(const std::string& field, const json& reference
   if (Fnv1a(data) != HexWord(field, sum->get<std::string>())) {
     FailField(field, fmt::format("{} does not match its checksum; {}", name, kRemedy));
   }
-  std::vector<T> values(size);
+  Array values(element, size);
   if (size != 0) std::memcpy(values.data(), data.data(), length);
   return values;
 }
 
+void Reader::ReadShape(Case* c) {
+  c->property = String("property");
+  c->origin = String("origin");
+  c->rows = Size("rows");
+  c->cols = Size("cols");
+  std::size_t size = 0;
+  if (__builtin_mul_overflow(c->rows, c->cols, &size)) FailField("rows", "rows * cols overflows; give the true shape");
+  c->temperature = Float("temperature");
+  left_.erase("temperature_comment");  // decimal, for people; the hex number rules
+  c->empty_row = static_cast<assay_empty_row>(Choice("empty_row", kEmptyRowNames));
+  c->offset = Size("offset");
+  constexpr const char* kGuards[] = {"after", "before"};
+  c->guard = Choice("guard", kGuards) == 0 ? Guard::kAfter : Guard::kBefore;
+  c->in_place = Bool("in_place");
+  c->law_key = HexWord("law_key", String("law_key"));
+}
+
+void Reader::ReadOperands(Case* c) {
+  for (int i = 0; i < kInputRoles; ++i) {
+    const auto role = static_cast<Role>(i);
+    if (!left_.contains(RoleName(role))) continue;
+    Operand& operand = c->operand(role);
+    operand.given = true;
+    operand.layout = ReadLayout(std::string(RoleName(role)) + "_layout");
+    operand.values = Tensor(RoleName(role), ElementOf(*c, role), ShapeOf(*c, role).size());
+  }
+}
+
+// Softmax in f32, with one gap for logits and mask and one for out.
+Case Reader::ReadFormat1() {
+  Case c;
+  constexpr const char* kOperations[] = {"softmax"};
+  constexpr const char* kDtypes[] = {"f32"};
+  Choice("operation", kOperations);
+  Choice("dtype", kDtypes);
+  ReadShape(&c);
+  const std::size_t logits_gap = Size("logits_gap");
+  c.out.gap = Size("probs_gap");
+  ReadOperands(&c);
+  c.logits.layout.gap = logits_gap;
+  if (c.mask.given) c.mask.layout.gap = logits_gap;
+  return c;
+}
+
+Case Reader::ReadFormat2() {
+  Case c;
+  const char* operations[ASSAY_NUM_ROW_OPS];
+  for (int i = 0; i < ASSAY_NUM_ROW_OPS; ++i) operations[i] = OpName(static_cast<assay_op>(i));
+  c.op = static_cast<assay_op>(Choice("operation", operations));
+  c.dtype = static_cast<assay_dtype>(Choice("dtype", kDtypeNames));
+  ReadShape(&c);
+  c.reduction = static_cast<assay_reduction>(Choice("reduction", kReductionNames));
+  c.label_smoothing = Float("label_smoothing");
+  const json ignore_index = Take("ignore_index");
+  if (!ignore_index.is_null()) {
+    const auto bits =
+        ignore_index.is_number_integer() ? ParseElement(Element::kI64, ignore_index.dump()) : std::nullopt;
+    if (!bits) FailField("ignore_index", "is neither null nor an integer of 64 bits; write one of them");
+    c.has_ignore_index = true;
+    c.ignore_index = static_cast<std::int64_t>(*bits);
+  }
+  c.out = ReadLayout("out_layout");
+  ReadOperands(&c);
+  return c;
+}
+
 Case Reader::Read() {
   Parse();
-  if (left_.value("format", json()) != "assay-case-1") {
-    FailField("format", "is not \"assay-case-1\"; give a case file, written by this version of assay");
+  const json format = left_.value("format", json());
+  if (format != "assay-case-1" && format != "assay-case-2") {
+    FailField(
+        "format",
+        "is neither \"assay-case-1\" nor \"assay-case-2\"; give a case file, or use the version of assay that wrote "
+        "it");
   }
   left_.erase("format");
-  Choice("operation", {"softmax"});
-  Choice("dtype", {"f32"});
-  Case c;
-  c.property = String("property");
-  c.origin = String("origin");
-  c.rows = Size("rows");
-  c.cols = Size("cols");
-  c.logits_gap = Size("logits_gap");
-  c.probs_gap = Size("probs_gap");
-  c.offset = Size("offset");
-  c.guard = Choice("guard", {"after", "before"}) == 0 ? Guard::kAfter : Guard::kBefore;
-  const json in_place = Take("in_place");
-  if (!in_place.is_boolean()) FailField("in_place", "is neither true nor false; write one of them");
-  c.in_place = in_place.get<bool>();
-  const std::string temperature = String("temperature");
-  if (const auto parsed = ParseDouble(temperature)) {
-    c.temperature = *parsed;
-  } else {
-    FailField("temperature", fmt::format("is \"{}\"; {}", temperature.substr(0, 40), kFloatRemedy));
-  }
-  left_.erase("temperature_comment");  // decimal, for people; the hex number rules
-  c.empty_row = static_cast<assay_empty_row>(Choice("empty_row", {"auto", "nan", "zero"}));
-  c.law_key = HexWord("law_key", String("law_key"));
-  std::size_t size = 0;
-  if (__builtin_mul_overflow(c.rows, c.cols, &size)) FailField("rows", "rows * cols overflows; give the true shape");
-  c.has_mask = left_.contains("mask");
-  if (c.has_mask) {
-    c.mask = Tensor<std::uint8_t>("mask", size, [](const json& element) -> std::optional<std::uint8_t> {
-      if (!element.is_number_unsigned() || element.get<std::uint64_t>() > 255) return std::nullopt;
-      return static_cast<std::uint8_t>(element.get<std::uint64_t>());
-    });
-  }
-  c.logits = Tensor<float>("logits", size, [](const json& element) {
-    return element.is_string() ? ParseFloat(element.get_ref<const std::string&>()) : std::nullopt;
-  });
-  if (!left_.empty())
+  format_ = format.get<std::string>();
+  Case c = format_ == "assay-case-1" ? ReadFormat1() : ReadFormat2();
+  if (!left_.empty()) {
     FailField(left_.begin().key(), "is unknown; remove it, or use the version of assay that wrote it");
+  }
   try {
     Validate(c);
   } catch (const std::invalid_argument& error) {

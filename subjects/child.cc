@@ -14,6 +14,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+
+#include "subjects/sanitized.h"
 
 namespace assay::subjects {
 namespace {
@@ -40,6 +43,23 @@ void Seclude(int socket, pid_t parent) {
   ::close_range(kSocket + 1, ~0U, 0);
 }
 
+// Lets the process allocate so much more than it has; without it, an allocation storm ends in the machine's distress.
+// Sanitizers map memory for themselves all the time and are left alone.
+void LimitMemory(std::size_t more_bytes) {
+#if !defined(ASSAY_SANITIZED)
+  std::ifstream statm("/proc/self/statm");
+  std::uint64_t total = 0, resident = 0, shared = 0, text = 0, library = 0, data = 0;
+  if (!(statm >> total >> resident >> shared >> text >> library >> data)) return;
+  const rlim_t now = data * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  rlimit limit = {};
+  if (::getrlimit(RLIMIT_DATA, &limit) != 0 || limit.rlim_max < more_bytes || limit.rlim_max - more_bytes < now) return;
+  limit.rlim_cur = limit.rlim_max = now + more_bytes;
+  ::setrlimit(RLIMIT_DATA, &limit);
+#else
+  (void)more_bytes;
+#endif
+}
+
 // Passes the turn to the parent and waits for the next.
 void Answer() {
   const char byte = 0;
@@ -57,7 +77,7 @@ bool AwaitTurn() {
 
 }  // namespace
 
-void ChildMain(ControlBlock* control, int socket, pid_t parent, const Loader& load) noexcept {
+void ChildMain(ControlBlock* control, int socket, pid_t parent, const Loader& load, std::size_t memory_bytes) noexcept {
   Seclude(socket, parent);
   RecordCrashes(&control->crash);
   std::string refused;
@@ -65,8 +85,10 @@ void ChildMain(ControlBlock* control, int socket, pid_t parent, const Loader& lo
   if (refused.empty()) refused = ReadTable(table, &control->declaration);
   std::strncpy(control->refused, refused.c_str(), sizeof control->refused - 1);
   Answer();
+  if (refused.empty()) LimitMemory(memory_bytes);
   while (refused.empty() && AwaitTurn()) {
-    control->returned = static_cast<std::int32_t>(table->softmax(&control->args));
+    errno = 0;
+    control->report = RunCall(*table, control->call);
     Answer();
   }
   ::_exit(0);

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <ucontext.h>
 
+#include <cerrno>
 #include <cstring>
 
 namespace assay::subjects {
@@ -20,6 +21,7 @@ CrashRecord* crash_record = nullptr;
 alignas(64) char signal_stack[kStackBytes];
 
 void OnFault(int signal, siginfo_t* info, void* context) {
+  crash_record->error = errno;
   crash_record->signal = signal;
   crash_record->code = info->si_code;
   crash_record->address = reinterpret_cast<std::uintptr_t>(info->si_addr);
@@ -40,21 +42,7 @@ std::string SignalName(int signal) {
   return name != nullptr ? fmt::format("SIG{}", name) : fmt::format("signal {}", signal);
 }
 
-}  // namespace
-
-void RecordCrashes(CrashRecord* record) {
-  crash_record = record;
-  stack_t stack = {};
-  stack.ss_sp = signal_stack;
-  stack.ss_size = sizeof signal_stack;
-  ::sigaltstack(&stack, nullptr);
-  struct sigaction action = {};
-  action.sa_sigaction = OnFault;
-  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND | SA_NODEFER;
-  for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE}) ::sigaction(signal, &action, nullptr);
-}
-
-std::string DescribeCrash(int signal, const CrashRecord& record, const Arena& arena) {
+std::string Describe(int signal, const CrashRecord& record, const Arena& arena) {
   const std::string name = SignalName(signal);
   if (signal == SIGKILL) return name + " (out of memory?)";
   if (signal == SIGILL) return name + " (an instruction this CPU does not have, or a trap)";
@@ -70,6 +58,25 @@ std::string DescribeCrash(int signal, const CrashRecord& record, const Arena& ar
                      !where.empty()           ? where
                      : record.address < 65536 ? fmt::format("through a null pointer (address {:#x})", record.address)
                                               : fmt::format("address {:#x}", record.address));
+}
+
+}  // namespace
+
+void RecordCrashes(CrashRecord* record) {
+  crash_record = record;
+  stack_t stack = {};
+  stack.ss_sp = signal_stack;
+  stack.ss_size = sizeof signal_stack;
+  ::sigaltstack(&stack, nullptr);
+  struct sigaction action = {};
+  action.sa_sigaction = OnFault;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND | SA_NODEFER;
+  for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT}) ::sigaction(signal, &action, nullptr);
+}
+
+std::string DescribeCrash(int signal, const CrashRecord& record, const Arena& arena) {
+  const bool starved = record.signal == signal && record.error == ENOMEM;
+  return Describe(signal, record, arena) + (starved ? ", after memory had run out (an allocation was refused)" : "");
 }
 
 }  // namespace assay::subjects

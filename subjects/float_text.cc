@@ -77,11 +77,48 @@ std::optional<Float> Parse(std::string_view text) {
   return negative ? -value : value;
 }
 
+template <class Integer>
+std::optional<std::uint64_t> ParseInteger(std::string_view text) {
+  Integer value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 10);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return static_cast<std::uint64_t>(value);
+}
+
 }  // namespace
 
 std::string FloatText(float value) { return Text(value); }
 std::string FloatText(double value) { return Text(value); }
 std::optional<float> ParseFloat(std::string_view text) { return Parse<float>(text); }
 std::optional<double> ParseDouble(std::string_view text) { return Parse<double>(text); }
+
+std::string ElementText(Element element, std::uint64_t bits) {
+  if (element == Element::kU8) return std::to_string(bits);
+  if (element == Element::kI64) return std::to_string(static_cast<std::int64_t>(bits));
+  Array one(element, 1);
+  one.SetBits(0, bits);
+  const double value = one[0];
+  if (!std::isnan(value)) return Text(value);
+  char buffer[20];
+  return std::string(kNan) + std::string(buffer, std::to_chars(buffer, buffer + sizeof buffer, bits, 16).ptr);
+}
+
+std::optional<std::uint64_t> ParseElement(Element element, std::string_view text) {
+  if (element == Element::kU8) return ParseInteger<std::uint8_t>(text);
+  if (element == Element::kI64) return ParseInteger<std::int64_t>(text);
+  Array one(element, 1);
+  if (text.starts_with(kNan)) {
+    std::uint64_t bits = 0;
+    const std::string_view digits = text.substr(kNan.size());
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits, 16);
+    if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+    one.SetBits(0, bits);
+    return one.Bits(0) == bits && std::isnan(one[0]) ? std::optional(bits) : std::nullopt;
+  }
+  const std::optional<double> value = ParseDouble(text);
+  if (!value || RoundTo(element, *value) != *value) return std::nullopt;
+  one.Set(0, *value);
+  return one.Bits(0);
+}
 
 }  // namespace assay::subjects

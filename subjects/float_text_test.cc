@@ -84,5 +84,39 @@ TEST(FloatTextTest, RefusesWhatIsNoFloat) {
   }
 }
 
+TEST(FloatTextTest, ReturnsEveryElementOfEveryType) {
+  std::mt19937_64 random(3);
+  for (const Element element :
+       {Element::kF32, Element::kF64, Element::kF16, Element::kBF16, Element::kI64, Element::kU8}) {
+    for (std::uint64_t i = 0; i < 1U << 16; ++i) {
+      Array one(element, 1);
+      one.SetBits(0, BytesOf(element) == 2 ? i : random());
+      const std::uint64_t bits = one.Bits(0);
+      ASSERT_EQ(ParseElement(element, ElementText(element, bits)), bits) << ElementName(element);
+    }
+  }
+  EXPECT_EQ(ElementText(Element::kF16, 0x7E00), "nan:0x7e00");
+  EXPECT_EQ(ElementText(Element::kBF16, 0x3FC0), "0x1.8p+0");
+  EXPECT_EQ(ElementText(Element::kI64, ~std::uint64_t{0}), "-1");
+}
+
+TEST(FloatTextTest, RefusesWhatIsNoElement) {
+  const auto refuses = [](Element element, const char* text) {
+    EXPECT_FALSE(ParseElement(element, text).has_value()) << ElementName(element) << " " << text;
+  };
+  refuses(Element::kF16, "0x1.001p+0");
+  refuses(Element::kF16, "0x1p+16");
+  refuses(Element::kF16, "nan:0x7fc00000");
+  refuses(Element::kF16, "nan:0x7c00");
+  refuses(Element::kF16, "nan:0x");
+  refuses(Element::kBF16, "0x1.01p+0");
+  refuses(Element::kF32, "1.5");
+  refuses(Element::kU8, "256");
+  refuses(Element::kU8, "-1");
+  refuses(Element::kU8, "");
+  refuses(Element::kI64, "9223372036854775808");
+  refuses(Element::kI64, "1.0");
+}
+
 }  // namespace
 }  // namespace assay::subjects

@@ -2,7 +2,10 @@
 //
 // A table run where we run: same buffers, no fork, no time limit.
 
+#include <stdexcept>
+
 #include "subjects/arena.h"
+#include "subjects/calling.h"
 #include "subjects/subject.h"
 #include "subjects/table.h"
 
@@ -16,9 +19,10 @@ class InProcessSubject : public Subject {
   const SubjectInfo& info() const override { return info_; }
 
   RunResult Run(const Case& c, const RunOptions& options) override {
-    const assay_softmax_args args = arena_.Place(c, info_, options);
+    const Call call = arena_.Place(c, info_, options);
+    if (!info_.For(c.op).implemented) throw std::invalid_argument(info_.name + " has no " + OpName(c.op));
     RunResult result;
-    result.status = StatusOf(static_cast<std::int32_t>(table_.softmax(&args)), &result.detail);
+    ReadReport(RunCall(table_, call), &result);
     arena_.Collect(c, &result);
     return result;
   }

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <new>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
 #include "subjects/arena.h"
@@ -30,6 +31,7 @@ class IsolatedSubject : public Subject {
       : label_(std::move(label)),
         load_(std::move(load)),
         time_limit_(options.time_limit),
+        memory_bytes_(options.memory_bytes),
         arena_(sizeof(ControlBlock)),
         control_(new (arena_.control()) ControlBlock{}) {
     Spawn();
@@ -39,20 +41,24 @@ class IsolatedSubject : public Subject {
   const SubjectInfo& info() const override { return info_; }
 
   RunResult Run(const Case& c, const RunOptions& options) override {
-    const assay_softmax_args args = arena_.Place(c, info_, options);
+    if (!info_.For(c.op).implemented) throw std::invalid_argument(info_.name + " has no " + OpName(c.op));
+    const Call call = arena_.Place(c, info_, options);
+    // Repeated memory is new, too: only a child forked from here on has it.
+    if (options.repeat > 1 || options.fresh) worker_.reset();
     if (!worker_) Spawn();
-    control_->args = args;
-    control_->returned = ASSAY_OK;
+    control_->call = call;
+    control_->report = {};
     control_->crash = {};
     worker_->Start();
     RunResult result;
-    switch (worker_->Await(time_limit_)) {
+    const std::chrono::milliseconds limit = LimitFor(c, options);
+    switch (worker_->Await(limit)) {
       case Worker::Answer::kDone:
-        result.status = StatusOf(control_->returned, &result.detail);
+        ReadReport(control_->report, &result);
         break;
       case Worker::Answer::kTimedOut:
         result.outcome = Outcome::kTimedOut;
-        result.detail = "no answer within " + Duration(time_limit_);
+        result.detail = "no answer within " + Duration(limit);
         worker_.reset();
         break;
       case Worker::Answer::kDied:
@@ -62,14 +68,21 @@ class IsolatedSubject : public Subject {
         break;
     }
     arena_.Collect(c, &result);
+    if (options.repeat > 1) worker_.reset();  // it would hold on to that memory
     return result;
   }
 
  private:
+  // A repeated row has billions of elements; each may take 100 ns.
+  std::chrono::milliseconds LimitFor(const Case& c, const RunOptions& options) const {
+    if (options.repeat == 1) return time_limit_;
+    return std::max(time_limit_, std::chrono::milliseconds(c.rows * c.cols * options.repeat / 10'000));
+  }
+
   void Spawn() {
     *control_ = {};
     const auto limit = std::max<std::chrono::milliseconds>(time_limit_, kLoadLimit);
-    worker_.emplace(control_, load_);
+    worker_.emplace(control_, load_, memory_bytes_);
     const Worker::Answer answer = worker_->Await(limit);
     if (answer == Worker::Answer::kDone && control_->refused[0] == '\0') return;
     std::string why = control_->refused;
@@ -92,6 +105,7 @@ class IsolatedSubject : public Subject {
   std::string label_;
   Loader load_;
   std::chrono::milliseconds time_limit_;
+  std::size_t memory_bytes_;
   Arena arena_;
   ControlBlock* control_;
   std::optional<Worker> worker_;

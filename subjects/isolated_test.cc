@@ -9,8 +9,9 @@
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
+#include <stdexcept>
 
-#include "subjects/registry.h"
+#include "subjects/sanitized.h"
 #include "subjects/subject.h"
 #include "subjects/testing.h"
 
@@ -24,17 +25,17 @@ RunResult RunLibrary(const std::string& name, const Case& c) {
 }
 
 TEST(IsolatedTest, GivesWhatTheTableGivesInProcess) {
-  const auto isolated = Open("scalar");
-  const auto in_process = InProcess(*FindBuiltIn("scalar")->table);
+  const auto isolated = Open(TestSubject("my_kernel"));
+  const auto in_process = OpenHere(TestSubject("my_kernel"));
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     Case c = NormalCase(1 + seed % 3, 1 + seed % 17, seed);
     c.in_place = seed % 2 == 1;
-    c.logits_gap = c.probs_gap = seed % 5;
+    c.logits.layout.gap = c.out.gap = seed % 5;
     const RunResult got = isolated->Run(c);
     const RunResult want = in_process->Run(c);
     EXPECT_EQ(got.outcome, Outcome::kReturned);
     EXPECT_EQ(got.status, ASSAY_OK);
-    EXPECT_EQ(Bits(got.probs), Bits(want.probs));
+    EXPECT_EQ(got.out, want.out);
     EXPECT_TRUE(got.outside_intact && got.inputs_intact && want.outside_intact && want.inputs_intact);
   }
 }
@@ -43,10 +44,15 @@ TEST(IsolatedTest, RunsALibraryBuiltByAnybody) {
   const auto subject = Open(TestSubject("my_kernel"));
   EXPECT_EQ(subject->info().name, "my_kernel");
   EXPECT_EQ(subject->info().version, "1.0");
-  EXPECT_EQ(subject->info().features, ASSAY_FEATURE_ROW_STRIDE | ASSAY_FEATURE_IN_PLACE);
+  const OpInfo& softmax = subject->info().For(ASSAY_SOFTMAX);
+  EXPECT_TRUE(softmax.implemented);
+  EXPECT_EQ(softmax.dtypes, 1U << ASSAY_F32);
+  EXPECT_EQ(softmax.features, ASSAY_FEATURE_ROW_STRIDE | ASSAY_FEATURE_IN_PLACE | ASSAY_FEATURE_CONCURRENT);
   EXPECT_EQ(subject->info().empty_row_masked, ASSAY_EMPTY_ROW_ZERO);
+  EXPECT_FALSE(subject->info().For(ASSAY_SIGMOID).implemented);
+  EXPECT_THROW(subject->Run(MakeCase(ASSAY_SIGMOID, ASSAY_F32, 1, 1)), std::invalid_argument);
   const RunResult result = subject->Run(DenseCase(1, 2, {3.0F, 3.0F}));
-  EXPECT_EQ(result.probs, (std::vector<float>{0.5F, 0.5F}));
+  EXPECT_EQ(result.out, Array(Element::kF32, {0.5, 0.5}));
 }
 
 TEST(IsolatedTest, SaysHowTheKernelDied) {
@@ -60,7 +66,8 @@ TEST(IsolatedTest, SaysHowTheKernelDied) {
     const char* detail;
   } kDeaths[] = {
       {"null_dereference", c, Outcome::kCrashed, "SIGSEGV writing through a null pointer (address 0x4)"},
-      {"writes_past_the_end", c, Outcome::kCrashed, "SIGSEGV writing 0 bytes past the end of probs"},
+      {"writes_past_the_end", c, Outcome::kCrashed, "SIGSEGV writing 0 bytes past the end of out"},
+      {"reads_past_the_end", c, Outcome::kCrashed, "SIGSEGV reading 0 bytes past the end of logits"},
       {"reads_before", before, Outcome::kCrashed, "SIGSEGV reading 4 bytes before the start of logits"},
       {"overflows_stack", c, Outcome::kCrashed, "SIGSEGV (stack overflow)"},
       {"traps", c, Outcome::kCrashed, "SIGILL (an instruction this CPU does not have, or a trap)"},
@@ -71,7 +78,7 @@ TEST(IsolatedTest, SaysHowTheKernelDied) {
     const RunResult result = RunLibrary(death.library, death.c);
     EXPECT_EQ(result.outcome, death.outcome) << death.library;
     EXPECT_EQ(result.detail, death.detail);
-    EXPECT_EQ(result.probs.size(), 5);
+    EXPECT_EQ(result.out.size(), 5);
   }
 }
 
@@ -96,6 +103,13 @@ TEST(IsolatedTest, GoesOnAfterADeath) {
   }
 }
 
+TEST(IsolatedTest, GivesAFreshCallAProcessThatKnowsOfNone) {
+  const auto subject = Open(TestSubject("crashes_every_second_time"));
+  const Case c = NormalCase(1, 5, 1);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(subject->Run(c, {.fresh = true}).outcome, Outcome::kReturned) << i;
+  EXPECT_EQ(subject->Run(c).outcome, Outcome::kCrashed);
+}
+
 TEST(IsolatedTest, NamesAStatusThatIsNone) {
   const RunResult result = RunLibrary("unknown_status", NormalCase(1, 5, 1));
   EXPECT_EQ(result.status, ASSAY_BAD_ENUM);
@@ -103,12 +117,28 @@ TEST(IsolatedTest, NamesAStatusThatIsNone) {
 }
 
 TEST(IsolatedTest, CatchesAnOverReadAtTheGuardOnly) {
-  const auto subject = Open("over_reads");
-  EXPECT_EQ(subject->Run(NormalCase(1, 5, 1)).detail, "SIGSEGV reading 0 bytes past the end of logits");
-  EXPECT_EQ(subject->Run(NormalCase(1, 8, 1)).outcome, Outcome::kReturned);
+  const auto subject = Open(TestSubject("reads_past_the_end"));
   Case away = NormalCase(1, 5, 1);
+  EXPECT_EQ(subject->Run(away).outcome, Outcome::kCrashed);
   away.guard = Guard::kBefore;
-  EXPECT_EQ(Bits(subject->Run(away).probs), Bits(Open("scalar")->Run(away).probs));
+  EXPECT_EQ(subject->Run(away).outcome, Outcome::kReturned);
+}
+
+TEST(IsolatedTest, EndsAnAllocationStorm) {
+#if defined(ASSAY_SANITIZED)
+  GTEST_SKIP() << "a sanitizer's own memory leaves no room for a limit";
+#endif
+  const Case c = NormalCase(1, 5, 1);
+  const auto subject = Open(TestSubject("allocates_without_end"), {.memory_bytes = std::size_t{256} << 20});
+  for (int twice = 0; twice < 2; ++twice) {
+    const RunResult result = subject->Run(c);
+    EXPECT_EQ(result.outcome, Outcome::kCrashed);
+    EXPECT_EQ(result.detail,
+              "SIGSEGV writing through a null pointer (address 0x0), after memory had run out (an allocation was "
+              "refused)");
+  }
+  EXPECT_EQ(RunLibrary("aborts_without_memory", c).detail,
+            "SIGABRT, after memory had run out (an allocation was refused)");
 }
 
 TEST(IsolatedTest, DiesWithItsParent) {
@@ -129,7 +159,7 @@ TEST(IsolatedTest, DiesWithItsParent) {
 }
 
 TEST(IsolatedTest, AnswersWithinTensOfMicroseconds) {
-  const auto subject = Open("scalar");
+  const auto subject = Open(TestSubject("my_kernel"));
   const Case c = NormalCase(1, 5, 1);
   subject->Run(c);
   constexpr int kRuns = 2000;

@@ -55,8 +55,11 @@ TEST(OpenTest, NamesWhatIsWrongWithTheLibrary) {
   ExpectSays(TestSubject("null_table"), "returned NULL");
   ExpectSays(TestSubject("wrong_abi"), "built for ABI 2, this program speaks 1: rebuild");
   ExpectSays(TestSubject("small_struct"), "struct_size = 24");
+  ExpectSays(TestSubject("small_struct"), "rebuild it with this version's assay/assay.h");
   ExpectSays(TestSubject("no_name"), "has no name");
-  ExpectSays(TestSubject("no_softmax"), "implements no operation");
+  ExpectSays(TestSubject("no_softmax"), "implements no operation; set .softmax.run");
+  ExpectSays(TestSubject("bad_dtypes"), "declares softmax.dtypes = 0x10; combine 1 << ASSAY_F32");
+  ExpectSays(TestSubject("bad_claim"), "claims softmax.claims[ASSAY_F16].max_ulp = 0.25; a rounded result");
 }
 
 TEST(OpenTest, SurvivesALibraryThatDiesWhileItIsLoaded) {
@@ -67,7 +70,7 @@ TEST(OpenTest, SurvivesALibraryThatDiesWhileItIsLoaded) {
 TEST(OpenTest, TakesANewerMinorVersion) {
   const auto subject = Open(TestSubject("newer_minor"));
   EXPECT_EQ(subject->info().name, "misbehaves");
-  EXPECT_EQ(subject->Run(DenseCase(1, 1, {0.0F})).probs, std::vector<float>{1.0F});
+  EXPECT_EQ(subject->Run(DenseCase(1, 1, {0.0F})).out, Array(Element::kF32, {1}));
 }
 
 TEST(OpenTest, FindsALibraryRelativeToTheFolder) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "subjects/controls/controls.h"
+#include "subjects/faulty/faulty.h"
 #include "subjects/scalar/scalar.h"
 
 namespace assay::subjects {
@@ -23,11 +24,17 @@ std::string OurName(const char* target) {
 std::vector<BuiltIn> MakeBuiltIns() {
   std::vector<BuiltIn> all;
   for (std::size_t i = 0; i < assay_num_targets(); ++i) {
-    all.push_back({OurName(assay_target_name(i)), Kind::kOurs, "", assay_target_subject(i)});
+    all.push_back({.name = OurName(assay_target_name(i)),
+                   .kind = Kind::kOurs,
+                   .breaks = "",
+                   .mechanism = "",
+                   .table = assay_target_subject(i)});
   }
   all.push_back(Scalar());
+  all.push_back(Textbook());
   for (auto& control : Controls()) all.push_back(std::move(control));
   for (auto& faulty : Faulty()) all.push_back(std::move(faulty));
+  for (auto& cheater : Cheaters()) all.push_back(std::move(cheater));
   return all;
 }
 

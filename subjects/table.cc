@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstddef>
@@ -17,6 +18,8 @@ namespace {
 
 constexpr std::size_t kMaxAlignment = 4096;
 constexpr std::size_t kMaxOverRead = std::size_t{1} << 20;
+constexpr std::uint32_t kAllDtypes = (1U << ASSAY_NUM_DTYPES) - 1;
+constexpr const char* kDtypes[ASSAY_NUM_DTYPES] = {"ASSAY_F32", "ASSAY_F64", "ASSAY_F16", "ASSAY_BF16"};
 
 template <std::size_t kSize>
 void CopyText(const char* from, char (&to)[kSize]) {
@@ -31,18 +34,76 @@ std::int32_t Convention(std::int32_t declared, std::int32_t recommended) {
 
 bool IsConvention(std::int32_t value) { return value == ASSAY_EMPTY_ROW_NAN || value == ASSAY_EMPTY_ROW_ZERO; }
 
-std::string WrongClaim(const assay_claim& claim) {
+std::string WrongClaim(const std::string& field, const assay_claim& claim) {
   if (claim.kind < ASSAY_CLAIM_NONE || claim.kind > ASSAY_CLAIM_CORRECTLY_ROUNDED) {
-    return fmt::format("declares softmax_f32.kind = {}; set it to an assay_claim_kind", claim.kind);
+    return fmt::format("declares {}.kind = {}; set it to an assay_claim_kind", field, claim.kind);
   }
-  if (claim.kind == ASSAY_CLAIM_MAX_ULP && !(claim.max_ulp >= 0.5 && std::isfinite(claim.max_ulp))) {
-    return fmt::format("claims max_ulp = {}; a float result is off by 0.5 ULP at times: claim at least that",
-                       claim.max_ulp);
+  if (claim.kind != ASSAY_CLAIM_BOUND) return {};
+  if (!(claim.max_ulp >= 0.5 && std::isfinite(claim.max_ulp))) {
+    return fmt::format("claims {}.max_ulp = {}; a rounded result is off by 0.5 ULP at times: claim at least that",
+                       field, claim.max_ulp);
+  }
+  if (!(claim.terms >= 0 && std::isfinite(claim.terms))) {
+    return fmt::format("claims {}.terms = {}; use a finite number >= 0, 0 for a bound in ULP alone", field,
+                       claim.terms);
   }
   return {};
 }
 
+std::uint32_t DtypesOf(const assay_row_kernel& kernel) { return kernel.dtypes == 0 ? 1U << ASSAY_F32 : kernel.dtypes; }
+
+std::string WrongKernel(const char* op, const assay_row_kernel& kernel) {
+  if (kernel.run == nullptr) return {};
+  const std::uint32_t dtypes = DtypesOf(kernel);
+  if ((dtypes & ~kAllDtypes) != 0) {
+    return fmt::format("declares {}.dtypes = {:#x}; combine 1 << ASSAY_F32 and the like, or leave it 0 for F32 alone",
+                       op, kernel.dtypes);
+  }
+  for (std::size_t i = 0; i < ASSAY_NUM_DTYPES; ++i) {
+    if ((dtypes >> i & 1) == 0) continue;
+    const std::string wrong = WrongClaim(fmt::format("{}.claims[{}]", op, kDtypes[i]), kernel.claims[i]);
+    if (!wrong.empty()) return wrong;
+  }
+  return {};
+}
+
+OpInfo ReadKernel(const assay_row_kernel& kernel, std::uint64_t features) {
+  OpInfo info;
+  if (kernel.run == nullptr) return info;
+  info.implemented = true;
+  info.dtypes = DtypesOf(kernel);
+  info.features = features & ~kernel.without & ASSAY_FEATURES_ALL;  // a newer minor version's are ignored
+  std::copy(std::begin(kernel.claims), std::end(kernel.claims), info.claims.begin());
+  return info;
+}
+
 }  // namespace
+
+const assay_row_kernel& KernelOf(const assay_subject& table, assay_op op) {
+  switch (op) {
+    case ASSAY_SOFTMAX:
+      return table.softmax;
+    case ASSAY_LOG_SOFTMAX:
+      return table.log_softmax;
+    case ASSAY_LOGSUMEXP:
+      return table.logsumexp;
+    case ASSAY_SIGMOID:
+      return table.sigmoid;
+    case ASSAY_SOFTMAX_BACKWARD:
+      return table.softmax_backward;
+    case ASSAY_LOG_SOFTMAX_BACKWARD:
+      return table.log_softmax_backward;
+    case ASSAY_CROSS_ENTROPY:
+      return table.cross_entropy;
+    case ASSAY_CROSS_ENTROPY_BACKWARD:
+      return table.cross_entropy_backward;
+    case ASSAY_SPARSEMAX:
+      return table.sparsemax;
+    case ASSAY_SPARSEMAX_BACKWARD:
+      return table.sparsemax_backward;
+  }
+  throw std::invalid_argument("op holds no value of its enumeration");
+}
 
 std::string ReadTable(const assay_subject* table, Declaration* declaration) {
   if (table == nullptr) return "assay_subject_v1() returned NULL; return the address of a static assay_subject";
@@ -51,16 +112,28 @@ std::string ReadTable(const assay_subject* table, Declaration* declaration) {
                        table->abi_major, ASSAY_ABI_MAJOR);
   }
   if (table->struct_size < sizeof(assay_subject)) {
-    return fmt::format("its table says struct_size = {}, ABI {} has {}: set .struct_size = sizeof(assay_subject)",
-                       table->struct_size, ASSAY_ABI_MAJOR, sizeof(assay_subject));
+    return fmt::format(
+        "its table says struct_size = {}, ABI {}.{} has {}: set .struct_size = sizeof(assay_subject), and rebuild it "
+        "with this version's assay/assay.h",
+        table->struct_size, ASSAY_ABI_MAJOR, ASSAY_ABI_MINOR, sizeof(assay_subject));
   }
   if (table->name == nullptr || table->name[0] == '\0') return "its table has no name; set .name";
-  if (table->softmax == nullptr) return "implements no operation; set .softmax to its function";
+  bool any = false;
+  for (int i = 0; i < ASSAY_NUM_ROW_OPS; ++i) {
+    const auto op = static_cast<assay_op>(i);
+    any = any || KernelOf(*table, op).run != nullptr;
+    if (std::string wrong = WrongKernel(OpName(op), KernelOf(*table, op)); !wrong.empty()) return wrong;
+  }
+  if (!any) return "implements no operation; set .softmax.run, or that of another operation, to its function";
   const std::int32_t unmasked = Convention(table->empty_row_unmasked, ASSAY_EMPTY_ROW_NAN);
   const std::int32_t masked = Convention(table->empty_row_masked, ASSAY_EMPTY_ROW_ZERO);
   if (!IsConvention(unmasked) || !IsConvention(masked)) {
     return fmt::format("declares the empty-row conventions {} and {}; use ASSAY_EMPTY_ROW_NAN or ASSAY_EMPTY_ROW_ZERO",
                        unmasked, masked);
+  }
+  if (table->plus_inf != ASSAY_PLUS_INF_NAN_ROW && table->plus_inf != ASSAY_PLUS_INF_ANYTHING) {
+    return fmt::format("declares plus_inf = {}; use ASSAY_PLUS_INF_NAN_ROW or ASSAY_PLUS_INF_ANYTHING",
+                       table->plus_inf);
   }
   const std::size_t alignment = table->alignment_bytes == 0 ? 1 : table->alignment_bytes;
   if (!std::has_single_bit(alignment) || alignment > kMaxAlignment) {
@@ -70,17 +143,19 @@ std::string ReadTable(const assay_subject* table, Declaration* declaration) {
   if (table->over_read_bytes > kMaxOverRead) {
     return fmt::format("declares over_read_bytes = {}; up to {} can be served", table->over_read_bytes, kMaxOverRead);
   }
-  if (std::string wrong = WrongClaim(table->softmax_f32); !wrong.empty()) return wrong;
 
   CopyText(table->name, declaration->name);
   CopyText(table->version, declaration->version);
   CopyText(table->description, declaration->description);
-  declaration->features = table->features;
   declaration->empty_row_unmasked = unmasked;
   declaration->empty_row_masked = masked;
+  declaration->plus_inf = table->plus_inf;
   declaration->alignment_bytes = alignment;
   declaration->over_read_bytes = table->over_read_bytes;
-  declaration->softmax_f32 = table->softmax_f32;
+  for (int i = 0; i < ASSAY_NUM_ROW_OPS; ++i) {
+    const auto op = static_cast<assay_op>(i);
+    declaration->ops[static_cast<std::size_t>(i)] = ReadKernel(KernelOf(*table, op), table->features);
+  }
   return {};
 }
 
@@ -89,13 +164,12 @@ SubjectInfo ToInfo(const Declaration& declaration) {
   info.name = declaration.name;
   info.version = declaration.version;
   info.description = declaration.description;
-  info.features = declaration.features;
   info.empty_row_unmasked = static_cast<assay_empty_row>(declaration.empty_row_unmasked);
   info.empty_row_masked = static_cast<assay_empty_row>(declaration.empty_row_masked);
+  info.plus_inf = static_cast<assay_plus_inf>(declaration.plus_inf);
   info.alignment_bytes = declaration.alignment_bytes;
   info.over_read_bytes = declaration.over_read_bytes;
-  info.softmax_f32 = declaration.softmax_f32;
-  info.has_softmax = true;
+  info.ops = declaration.ops;
   return info;
 }
 
@@ -107,7 +181,7 @@ SubjectInfo InfoOf(const assay_subject& table) {
 }
 
 assay_status StatusOf(std::int32_t returned, std::string* detail) {
-  if (returned >= ASSAY_OK && returned <= ASSAY_UNSUPPORTED) return static_cast<assay_status>(returned);
+  if (returned >= ASSAY_OK && returned <= ASSAY_BAD_PARAMETER) return static_cast<assay_status>(returned);
   *detail = fmt::format("returned {}, which is no assay_status", returned);
   return ASSAY_BAD_ENUM;
 }

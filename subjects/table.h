@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "assay/assay.h"
@@ -16,12 +17,12 @@ struct Declaration {
   char name[128];
   char version[64];
   char description[512];
-  std::uint64_t features;
   std::int32_t empty_row_unmasked;
   std::int32_t empty_row_masked;
+  std::int32_t plus_inf;
   std::uint64_t alignment_bytes;
   std::uint64_t over_read_bytes;
-  assay_claim softmax_f32;
+  std::array<OpInfo, ASSAY_NUM_ROW_OPS> ops;
 };
 
 // Why this table cannot be used, with the remedy; empty, and `declaration` filled, when it can. May crash on a table
@@ -32,6 +33,9 @@ SubjectInfo ToInfo(const Declaration& declaration);
 
 // The info of a table that is part of this program. Throws std::invalid_argument where ReadTable refuses.
 SubjectInfo InfoOf(const assay_subject& table);
+
+// The table's entry for an operation.
+const assay_row_kernel& KernelOf(const assay_subject& table, assay_op op);
 
 // What the number that a kernel returned stands for; a number without a name becomes ASSAY_BAD_ENUM and says so in
 // `detail`.

@@ -22,13 +22,13 @@ using Clock = std::chrono::steady_clock;
 
 }  // namespace
 
-Worker::Worker(ControlBlock* control, const Loader& load) : owner_(::getpid()) {
+Worker::Worker(ControlBlock* control, const Loader& load, std::size_t memory_bytes) : owner_(::getpid()) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
     throw std::system_error(errno, std::generic_category(), "cannot talk to a child process");
   }
   child_ = ::fork();
-  if (child_ == 0) ChildMain(control, ends[1], owner_, load);
+  if (child_ == 0) ChildMain(control, ends[1], owner_, load, memory_bytes);
   const int error = errno;
   ::close(ends[1]);
   socket_ = ends[0];

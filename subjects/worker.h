@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstddef>
 
 #include "subjects/child.h"
 
@@ -17,7 +18,7 @@ class Worker {
   enum class Answer { kDone, kDied, kTimedOut };
 
   // Forks; the child begins to load. It dies with the thread that made it. Throws std::system_error.
-  Worker(ControlBlock* control, const Loader& load);
+  Worker(ControlBlock* control, const Loader& load, std::size_t memory_bytes);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;

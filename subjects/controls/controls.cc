@@ -6,24 +6,19 @@
 
 #include <cmath>
 #include <cstddef>
-#include <limits>
 
-#include "subjects/scalar/call.h"
+#include "subjects/scalar/single.h"
 
 namespace assay::subjects {
 namespace {
 
-constexpr float kInf = std::numeric_limits<float>::infinity();
-
-bool Visible(const Row& row, std::size_t col) { return !row.Masked(col) && !(row.logits[col] == -kInf); }
-
-// What a control makes of z = logit / T, given the largest z of the row. A control that ignores T needs no limits of
-// it.
+// What a control makes of z = logit / T + bias, given the largest z of the row. A control that ignores T needs no
+// limits of it.
 struct Plain {
   static constexpr bool kNormalises = true;
   static constexpr bool kIgnoresTemperature = false;
 };
-struct Naive : Plain {
+struct Unshifted : Plain {
   static float Weight(float z, float) { return std::exp(z); }
 };
 struct Linear : Plain {
@@ -36,81 +31,72 @@ struct Hardmax : Plain {
 struct ReluNormalized : Plain {
   static float Weight(float z, float) { return std::fmax(z, 0.0F); }
 };
-struct Sigmoid : Plain {
+struct ElementwiseSigmoid : Plain {
   static constexpr bool kNormalises = false;
   static float Weight(float z, float) { return 1.0F / (1.0F + std::exp(-z)); }
 };
 
 template <class Control>
-void RunRow(const assay_softmax_args& args, const Row& row) {
-  const auto scaled = [&](std::size_t col) {
-    const double logit = row.logits[col];
-    return static_cast<float>(Control::kIgnoresTemperature ? logit : logit / args.temperature);
-  };
-  float largest = -kInf;
-  bool empty = true;
-  bool not_finite = false;
-  for (std::size_t col = 0; col < row.cols; ++col) {
-    if (!Visible(row, col)) continue;
-    empty = false;
-    not_finite = not_finite || !(row.logits[col] < kInf);
-    largest = std::fmax(largest, scaled(col));
-  }
-  if (not_finite) return FillNan(row);
-  if (empty) return EmptyRowIsZero(args) ? FillZero(row) : FillNan(row);
-  float sum = 0;
-  for (std::size_t col = 0; col < row.cols; ++col) {
-    if (Visible(row, col)) sum += Control::Weight(scaled(col), largest);
-  }
-  if (!Control::kNormalises) sum = 1;
-  for (std::size_t col = 0; col < row.cols; ++col) {
-    row.probs[col] = Visible(row, col) ? Control::Weight(scaled(col), largest) / sum : 0.0F;
-  }
-}
+struct ControlSteps : RowSteps<ControlSteps<Control>, float> {
+  using Base = RowSteps<ControlSteps<Control>, float>;
 
-template <class Control>
-assay_status Run(const assay_softmax_args* args) {
-  assay_status status = CheckStruct(args);
-  if (status != ASSAY_OK) return status;
-  if (!(args->temperature >= 0)) return ASSAY_BAD_TEMPERATURE;
-  status = CheckBuffers(*args);
-  if (status != ASSAY_OK || args->cols == 0) return status;
-  const bool limit = args->temperature == 0 || std::isinf(args->temperature);
-  if (limit && !Control::kIgnoresTemperature) return ASSAY_UNSUPPORTED;
-  for (std::size_t row = 0; row < args->rows; ++row) RunRow<Control>(*args, RowOf(*args, row));
-  return ASSAY_OK;
-}
+  static assay_status Check(const assay_row_args* args, assay_op op) {
+    const assay_status status = Base::Check(args, op);
+    if (status != ASSAY_OK) return status;
+    const bool limit = args->temperature == 0 || std::isinf(args->temperature);
+    return limit && !Control::kIgnoresTemperature ? ASSAY_UNSUPPORTED : ASSAY_OK;
+  }
+
+  static float Scaled(const Call& call, Point p) {
+    return static_cast<float>((Control::kIgnoresTemperature ? p.x : p.x / call.temperature()) + p.b);
+  }
+
+  template <assay_op>
+  static void Row(const Call& call, std::size_t row) {
+    float largest = -kInfinity<float>;
+    float sum = 0;
+    RowScan scan;
+    ForVisible(call, row, [&](Point p) {
+      ++scan.visible;
+      scan.nan = scan.nan || std::isnan(p.x) || std::isnan(p.b);
+      scan.infinite = scan.infinite || p.x == HUGE_VAL || p.b == HUGE_VAL;
+      largest = std::fmax(largest, Scaled(call, p));
+    });
+    if (FillWithout<ControlSteps>(call, row, scan, 0)) return;
+    ForVisible(call, row, [&](Point p) { sum += Control::Weight(Scaled(call, p), largest); });
+    if (!Control::kNormalises) sum = 1;
+    for (std::size_t col = 0; col < call.cols(); ++col) {
+      const Point p = Base::At(call, row, col);
+      const bool visible = Base::Visible(call, row, col, p);
+      call.Set(row, col, visible ? Control::Weight(Scaled(call, p), largest) / sum : 0.0F);
+    }
+  }
+
+  template <class Visit>
+  static void ForVisible(const Call& call, std::size_t row, Visit visit) {
+    for (std::size_t col = 0; col < call.cols(); ++col) {
+      const Point p = Base::At(call, row, col);
+      if (Base::Visible(call, row, col, p)) visit(p);
+    }
+  }
+};
 
 template <class Control>
 BuiltIn Make(const char* name, const char* breaks, const char* description) {
-  static const assay_subject table = {
-      .struct_size = sizeof(assay_subject),
-      .abi_major = ASSAY_ABI_MAJOR,
-      .abi_minor = ASSAY_ABI_MINOR,
-      .name = name,
-      .version = "1",
-      .description = description,
-      .features =
-          Control::kIgnoresTemperature ? ASSAY_FEATURES_ALL : ASSAY_FEATURES_ALL & ~ASSAY_FEATURE_TEMPERATURE_LIMITS,
-      .empty_row_unmasked = ASSAY_EMPTY_ROW_NAN,
-      .empty_row_masked = ASSAY_EMPTY_ROW_ZERO,
-      .alignment_bytes = 1,
-      .over_read_bytes = 0,
-      .softmax_f32 = {.kind = ASSAY_CLAIM_NONE, .reserved = 0, .max_ulp = 0},
-      .softmax = &Run<Control>,
-  };
-  return {name, Kind::kControl, breaks, &table};
+  const std::uint64_t without = Control::kIgnoresTemperature ? 0 : ASSAY_FEATURE_TEMPERATURE_LIMITS;
+  return SingleOperation<ControlSteps<Control>, ASSAY_SOFTMAX, ASSAY_F32>(
+      Kind::kControl, name, "", breaks, description, ASSAY_FEATURES_ALL & ~without, {ASSAY_CLAIM_NONE, 0, 0, 0});
 }
 
 }  // namespace
 
 std::vector<BuiltIn> Controls() {
   return {
-      Make<Naive>("naive", "exact_shift", "exp(z) over its sum, in float, without subtracting the maximum."),
+      Make<Unshifted>("unshifted", "exact_shift", "exp(z) over its sum, in float, without subtracting the maximum."),
       Make<Linear>("linear", "simplex", "z over the sum of z."),
       Make<Hardmax>("hardmax", "temperature_to_infinity", "Equal shares among the maxima at every temperature."),
       Make<ReluNormalized>("relu_normalized", "exact_shift", "max(z, 0) over its sum."),
-      Make<Sigmoid>("sigmoid", "simplex", "1 / (1 + exp(-z)) of each entry, without a sum."),
+      Make<ElementwiseSigmoid>("elementwise_sigmoid", "simplex", "1 / (1 + exp(-z)) of each entry, without a sum."),
   };
 }
 

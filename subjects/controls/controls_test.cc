@@ -15,54 +15,62 @@
 namespace assay::subjects {
 namespace {
 
-RunResult RunControl(const char* name, const Case& c) { return InProcess(*FindBuiltIn(name)->table)->Run(c); }
+using Numbers = std::vector<double>;
 
-std::vector<float> Probs(const char* name, std::vector<float> logits) {
-  const std::size_t cols = logits.size();
-  return RunControl(name, DenseCase(1, cols, std::move(logits))).probs;
+RunResult RunControl(const std::string& name, const Case& c) { return InProcess(*FindBuiltIn(name)->table)->Run(c); }
+
+Numbers NumbersOf(const Array& array) {
+  Numbers numbers;
+  for (std::size_t i = 0; i < array.size(); ++i) numbers.push_back(array[i]);
+  return numbers;
 }
 
-using Floats = std::vector<float>;
+Numbers Probs(const char* name, const std::vector<float>& logits) {
+  return NumbersOf(RunControl(name, DenseCase(1, logits.size(), logits)).out);
+}
 
-TEST(ControlsTest, NaiveOverflowsWhereSoftmaxDoesNot) {
-  EXPECT_EQ(Probs("naive", {0, 0}), (Floats{0.5F, 0.5F}));
-  EXPECT_TRUE(std::isnan(Probs("naive", {100, 100})[0]));
+TEST(ControlsTest, UnshiftedOverflowsWhereSoftmaxDoesNot) {
+  EXPECT_EQ(Probs("unshifted", {0, 0}), (Numbers{0.5, 0.5}));
+  EXPECT_TRUE(std::isnan(Probs("unshifted", {100, 100})[0]));
 }
 
 TEST(ControlsTest, LinearLeavesTheSimplex) {
-  EXPECT_EQ(Probs("linear", {1, 3}), (Floats{0.25F, 0.75F}));
-  EXPECT_EQ(Probs("linear", {-1, 2}), (Floats{-1, 2}));
+  EXPECT_EQ(Probs("linear", {1, 3}), (Numbers{0.25, 0.75}));
+  EXPECT_EQ(Probs("linear", {-1, 2}), (Numbers{-1, 2}));
 }
 
 TEST(ControlsTest, HardmaxStaysHardAtEveryTemperature) {
   Case c = DenseCase(1, 3, {1, 2, 2});
   for (const double temperature : {0.0, 1.0, 1e30, HUGE_VAL}) {
     c.temperature = temperature;
-    EXPECT_EQ(RunControl("hardmax", c).probs, (Floats{0, 0.5F, 0.5F}));
+    EXPECT_EQ(NumbersOf(RunControl("hardmax", c).out), (Numbers{0, 0.5, 0.5}));
   }
 }
 
 TEST(ControlsTest, ReluNormalizedChangesUnderAShift) {
-  EXPECT_EQ(Probs("relu_normalized", {-1, 1, 3}), (Floats{0, 0.25F, 0.75F}));
-  EXPECT_NE(Probs("relu_normalized", {0, 2, 4})[1], 0.25F);
+  EXPECT_EQ(Probs("relu_normalized", {-1, 1, 3}), (Numbers{0, 0.25, 0.75}));
+  EXPECT_NE(Probs("relu_normalized", {0, 2, 4})[1], 0.25);
 }
 
-TEST(ControlsTest, SigmoidDoesNotSumToOne) { EXPECT_EQ(Probs("sigmoid", {0, 0, 0}), (Floats{0.5F, 0.5F, 0.5F})); }
+TEST(ControlsTest, ElementwiseSigmoidDoesNotSumToOne) {
+  EXPECT_EQ(Probs("elementwise_sigmoid", {0, 0, 0}), (Numbers{0.5, 0.5, 0.5}));
+}
 
 TEST(ControlsTest, AllHonourWhatTheyDeclare) {
   for (const BuiltIn& control : Controls()) {
     Case c = DenseCase(2, 2, {1, 5, 2, 7});
-    c.logits_gap = 1;
+    c.logits.layout.gap = 1;
+    c.out.columns_outer = true;
     c.temperature = 0.5;
-    c.has_mask = true;
-    c.mask = {1, 0, 0, 0};
-    const RunResult result = RunControl(control.name.c_str(), c);
+    Give(c, Role::kMask);
+    for (const std::size_t hidden : {1, 2, 3}) c.mask.values.SetBits(hidden, 0);
+    const RunResult result = RunControl(control.name, c);
     EXPECT_EQ(result.status, ASSAY_OK);
-    EXPECT_EQ(result.probs[1], 0.0F);
-    EXPECT_EQ(Floats(result.probs.begin() + 2, result.probs.end()), (Floats{0, 0}));
+    const Numbers out = NumbersOf(result.out);
+    EXPECT_EQ(Numbers(out.begin() + 1, out.end()), (Numbers{0, 0, 0}));
     EXPECT_TRUE(result.outside_intact && result.inputs_intact);
     c.temperature = NAN;
-    EXPECT_EQ(RunControl(control.name.c_str(), c).status, ASSAY_BAD_TEMPERATURE);
+    EXPECT_EQ(RunControl(control.name, c).status, ASSAY_BAD_TEMPERATURE);
   }
 }
 

@@ -5,7 +5,7 @@
 #include <assay/assay.h>
 #include <math.h>
 
-/* The kernel: dense rows, T = 1, no mask. */
+/* The kernel: contiguous floats, T = 1, no mask. */
 static void my_softmax(const float* x, float* y, size_t n) {
   float max = x[0], sum = 0;
   for (size_t i = 1; i < n; ++i) max = x[i] > max ? x[i] : max;
@@ -14,11 +14,11 @@ static void my_softmax(const float* x, float* y, size_t n) {
 }
 
 /* The glue: what the call means for this kernel, and what the kernel can do. */
-static assay_status run(const assay_softmax_args* a) {
-  if (a->mask != NULL || a->temperature != 1) return ASSAY_UNSUPPORTED;
-  if (a->cols == 0) return ASSAY_OK;
-  for (size_t i = 0; i < a->rows; ++i) {
-    my_softmax((const float*)a->logits + i * a->logits_row_stride, (float*)a->probs + i * a->probs_row_stride, a->cols);
+static assay_status run(const assay_row_args* a) {
+  if (a->mask.data || a->bias.data || a->temperature != 1) return ASSAY_UNSUPPORTED;
+  for (size_t i = 0; i < a->rows && a->cols != 0; ++i) {
+    my_softmax((const float*)a->logits.data + (ptrdiff_t)i * a->logits.row_stride,
+               (float*)a->out.data + (ptrdiff_t)i * a->out.row_stride, a->cols);
   }
   return ASSAY_OK;
 }
@@ -35,9 +35,9 @@ assay_subject_v1(void) {
       .name = "my_kernel",
       .version = "1.0",
       .description = "A float loop that subtracts the maximum.",
-      .features = ASSAY_FEATURE_ROW_STRIDE | ASSAY_FEATURE_IN_PLACE, /* what is not named is skipped, not failed */
-      .empty_row_unmasked = ASSAY_EMPTY_ROW_NAN,
-      .softmax = run,
+      /* What is not named here is skipped, not failed. */
+      .features = ASSAY_FEATURE_ROW_STRIDE | ASSAY_FEATURE_IN_PLACE | ASSAY_FEATURE_CONCURRENT,
+      .softmax = {.run = run},
   };
   return &subject;
 }

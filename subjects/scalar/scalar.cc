@@ -1,23 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Tables only: name, fault, and the property that must reject it.
+// The tables of the two references, and what `scalar` claims.
 
 #include "subjects/scalar/scalar.h"
-
-#include "subjects/scalar/softmax.h"
 
 namespace assay::subjects {
 namespace {
 
-// Before the last rounding, d carries a relative error of 2^-53 and z = d / T twice that; |z| <= 104 where the result
-// is not 0, so exp(z) is off by 104 * 2^-52, plus 1 ULP (2^-52) of std::exp; the quotient doubles that and the sum adds
-// at most cols * 2^-53. Relative to half an ULP of a float, 2^-25, all that is 0.0001 + cols * 2^-29 ULP: below 0.01 up
-// to 5 million columns, and in practice far beyond, since the errors of a sum do not all have one sign.
-constexpr double kMaxUlp = 0.51;
+template <class Real>
+struct ScalarSteps : RowSteps<ScalarSteps<Real>, Real> {};
 
-// Each faulty subject declares what the correct one does: a liar is what the suite is for.
-template <Fault kFault>
-const assay_subject* Table(const char* name, const char* description) {
+struct ScalarFamily {
+  template <assay_op kOp, assay_dtype kDtype>
+  using Of = ScalarSteps<ScalarReal<kOp, kDtype>>;
+  static assay_claim Claim(assay_op op, assay_dtype dtype) { return ScalarClaim(op, dtype); }
+};
+
+template <class Real, class Wide>
+struct PlainTextbook : TextbookSteps<PlainTextbook<Real, Wide>, Real, Wide> {};
+
+struct TextbookFamily {
+  template <assay_op kOp, assay_dtype kDtype>
+  using Of = std::conditional_t<kDtype == ASSAY_F64, PlainTextbook<double, long double>, PlainTextbook<float, double>>;
+  static assay_claim Claim(assay_op, assay_dtype) { return {ASSAY_CLAIM_NONE, 0, 0, 0}; }
+};
+
+// By the type of the numbers; what is none of them is for the checks to refuse.
+template <class Family, assay_op kOp>
+assay_status RunAny(const assay_row_args* args) {
+  const bool f64 = args != nullptr && args->struct_size >= sizeof *args && args->dtype == ASSAY_F64;
+  return f64 ? Run<typename Family::template Of<kOp, ASSAY_F64>, kOp>(args)
+             : Run<typename Family::template Of<kOp, ASSAY_F32>, kOp>(args);
+}
+
+template <class Family, assay_op kOp>
+assay_row_kernel Kernel() {
+  assay_row_kernel kernel = {};
+  kernel.run = &RunAny<Family, kOp>;
+  kernel.dtypes = (1U << ASSAY_NUM_DTYPES) - 1;
+  for (int dtype = 0; dtype < ASSAY_NUM_DTYPES; ++dtype) {
+    kernel.claims[dtype] = Family::Claim(kOp, static_cast<assay_dtype>(dtype));
+  }
+  return kernel;
+}
+
+template <class Family>
+BuiltIn Make(const char* name, const char* description) {
   static const assay_subject table = {
       .struct_size = sizeof(assay_subject),
       .abi_major = ASSAY_ABI_MAJOR,
@@ -28,51 +56,73 @@ const assay_subject* Table(const char* name, const char* description) {
       .features = ASSAY_FEATURES_ALL,
       .empty_row_unmasked = ASSAY_EMPTY_ROW_NAN,
       .empty_row_masked = ASSAY_EMPTY_ROW_ZERO,
+      .plus_inf = ASSAY_PLUS_INF_NAN_ROW,
+      .reserved = 0,
       .alignment_bytes = 1,
       .over_read_bytes = 0,
-      .softmax_f32 = {.kind = ASSAY_CLAIM_MAX_ULP, .reserved = 0, .max_ulp = kMaxUlp},
-      .softmax = &Softmax<kFault>,
+      .softmax = Kernel<Family, ASSAY_SOFTMAX>(),
+      .log_softmax = Kernel<Family, ASSAY_LOG_SOFTMAX>(),
+      .logsumexp = Kernel<Family, ASSAY_LOGSUMEXP>(),
+      .sigmoid = Kernel<Family, ASSAY_SIGMOID>(),
+      .softmax_backward = Kernel<Family, ASSAY_SOFTMAX_BACKWARD>(),
+      .log_softmax_backward = Kernel<Family, ASSAY_LOG_SOFTMAX_BACKWARD>(),
+      .cross_entropy = Kernel<Family, ASSAY_CROSS_ENTROPY>(),
+      .cross_entropy_backward = Kernel<Family, ASSAY_CROSS_ENTROPY_BACKWARD>(),
+      .sparsemax = Kernel<Family, ASSAY_SPARSEMAX>(),
+      .sparsemax_backward = Kernel<Family, ASSAY_SPARSEMAX_BACKWARD>(),
   };
-  return &table;
-}
-
-template <Fault kFault>
-BuiltIn Make(const char* name, const char* breaks, const char* description) {
-  return {name, Kind::kFaulty, breaks, Table<kFault>(name, description)};
+  return {.name = name, .kind = Kind::kReference, .breaks = "", .mechanism = "", .table = &table};
 }
 
 }  // namespace
 
-BuiltIn Scalar() {
-  return {"scalar", Kind::kReference, "", Table<Fault::kNone>("scalar", "Plain C++ in double with std::exp.")};
+// Errors before the last rounding, u = 2^-53 in double and 2^-64 in long double. exp, log1p and log of glibc are within
+// 2 u. Sums are compensated: 2 u, and n^2 u^2, below u up to n = 2^26 in double.
+//
+// softmax, sigmoid   z is within 4 u |z| (Difference), so exp(z) within (4 |z| + 2) u; in the sum the average |z|
+// counts,
+//     weighted by p, and that is at most log n; the quotient adds 4 u.
+//     In double: a result of 2^-150 or more has |z| <= 104 + log n; all is below 2^-43, 2^-19 ulp of an f32: 0.501.
+//     In long double: normal results of f64 have |z| <= 709 + log n, 4 * 709 u = 1.39 * 2^-53, and an ulp is at least
+//     2^-53 of the value; 100 u for log n and the rest. With half an ulp for the last rounding below 2. Subnormal
+//     results have |z| <= 745 + log n, and ulps at least twice as large.
+// log_softmax, cross_entropy   sums of terms of one sign, |z| and log1p(others), others within (4 |z| + 5) u as above;
+//     products with t and divisions add 5 u.
+// logsumexp   z of the maximum has an error of 4 u, log1p(others) that of others, relatively; they may cancel, hence
+//     `terms`. An others that matters is above 2^-150 or 2^-1075: (4 |z| + 10) u is below 2^-44 or 2^-52.
+// gradients   in long double: exp(saved) within 2 u; sums, products and quotients below 8 u of the terms. In that of
+//     cross-entropy p as above, but 1 / T may bring up any p that is not 0 in long double: |z| <= 11356, 4 |z| u <
+//     2^-48.
+// sparsemax   exact but for a few u of the last quotient: 0.501, in f64 2^-8 ulp more than half of one. Its gradient:
+//     a mean, a difference, a quotient.
+assay_claim ScalarClaim(assay_op op, assay_dtype dtype) {
+  const bool f64 = dtype == ASSAY_F64;
+  const auto bound = [](double max_ulp, double terms) { return assay_claim{ASSAY_CLAIM_BOUND, 0, max_ulp, terms}; };
+  switch (op) {
+    case ASSAY_SOFTMAX:
+    case ASSAY_LOG_SOFTMAX:
+    case ASSAY_SIGMOID:
+    case ASSAY_CROSS_ENTROPY:
+      return bound(f64 ? 2 : 0.501, 0);
+    case ASSAY_LOGSUMEXP:
+      return bound(0.501, f64 ? 0x1p-52 : 0x1p-44);
+    case ASSAY_CROSS_ENTROPY_BACKWARD:
+      return bound(0.501, 0x1p-48);
+    case ASSAY_SPARSEMAX:
+      return bound(f64 ? 0.51 : 0.501, 0);
+    case ASSAY_SOFTMAX_BACKWARD:
+    case ASSAY_LOG_SOFTMAX_BACKWARD:
+    case ASSAY_SPARSEMAX_BACKWARD:
+      return bound(0.501, 0x1p-58);
+  }
+  return bound(2, 0);
 }
 
-std::vector<BuiltIn> Faulty() {
-  return {
-      Make<Fault::kFloatAccumulator>("float_accumulator", "simplex", "Sums in float, one after the other."),
-      Make<Fault::kRoundedShift>("rounded_shift", "accuracy", "Rounds x - max to float before the exponential."),
-      Make<Fault::kFiniteStartMaximum>("finite_start_maximum", "exact_shift", "Starts its maximum at -10000."),
-      Make<Fault::kOneHotAtZeroTemperature>("one_hot_at_zero_temperature", "temperature_to_zero",
-                                            "At T = 0 gives all to the first of equal maxima."),
-      Make<Fault::kInverseTemperature>("inverse_temperature", "subnormal_temperature", "Multiplies by 1 / T."),
-      Make<Fault::kCappedTemperature>("capped_temperature", "temperature_to_infinity", "Takes T > 1000 for 1000."),
-      Make<Fault::kMaskAsLargeNegative>("mask_as_large_negative", "masked_is_zero", "Masks by a logit of -1e9."),
-      Make<Fault::kMaximumOverMasked>("maximum_over_masked", "masked_content_ignored",
-                                      "Takes the maximum over masked entries, too."),
-      Make<Fault::kMaskBeforeScale>("mask_before_scale", "masked_equals_compacted",
-                                    "Masks by adding -10000 before T divides."),
-      Make<Fault::kFloatTail>("float_tail", "order", "Uses a float exp behind the last whole vector."),
-      Make<Fault::kStaleRowMaximum>("stale_row_maximum", "rows_independent", "Keeps the maximum of the rows before."),
-      Make<Fault::kAlignedPeel>("aligned_peel", "alignment", "Uses a float exp before the first 32-byte boundary."),
-      Make<Fault::kIgnoresRowStride>("ignores_row_stride", "row_stride", "Writes rows without gaps."),
-      Make<Fault::kRereadsMaximum>("rereads_maximum", "in_place", "Reads the maximum again while it writes."),
-      Make<Fault::kIgnoresNan>("ignores_nan", "special_values", "Treats NaN as masked."),
-      Make<Fault::kEmptyRowZero>("empty_row_zero", "empty_row", "Gives zeros for every empty row."),
-      Make<Fault::kDropsTail>("drops_tail", "all_written", "Writes whole vectors of eight only."),
-      Make<Fault::kOverReads>("over_reads", "memory_bounds", "Reads one entry past the row."),
-      Make<Fault::kAcceptsNegativeTemperature>("accepts_negative_temperature", "bad_arguments",
-                                               "Refuses only a NaN temperature."),
-  };
+BuiltIn Scalar() { return Make<ScalarFamily>("scalar", "Plain C++ one type wider than the results."); }
+
+BuiltIn Textbook() {
+  return Make<TextbookFamily>(
+      "textbook", "Subtracts the maximum, then exponentials, sums and logarithms in the working precision.");
 }
 
 }  // namespace assay::subjects

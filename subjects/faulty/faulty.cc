@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// All faults, by what they are about.
+
+#include "subjects/faulty/faulty.h"
+
+#include "subjects/faulty/fault.h"
+
+namespace assay::subjects {
+
+std::vector<BuiltIn> Faulty() {
+  std::vector<BuiltIn> all;
+  for (auto* faults :
+       {&MaximumFaults, &TemperatureFaults, &PrecisionFaults, &LogFaults, &VisibilityFaults, &LayoutFaults,
+        &StateFaults, &EnvironmentFaults, &GradientFaults, &LossFaults, &SparsemaxFaults}) {
+    for (BuiltIn& fault : faults()) all.push_back(std::move(fault));
+  }
+  return all;
+}
+
+}  // namespace assay::subjects
