@@ -13,17 +13,79 @@
 namespace assay::properties {
 namespace {
 
+using subjects::Array;
+using subjects::Element;
 using subjects::Mix;
+using subjects::Operand;
 using subjects::Random;
+using subjects::Role;
 
-constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr double kInf = std::numeric_limits<double>::infinity();
 
-float MadeFinite(float x) {
-  return std::isfinite(x) ? x : std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & ~0x40000000u);
+bool Reads(const Case& c, Role role) {
+  switch (role) {
+    case Role::kLogits:
+    case Role::kBias:
+      return subjects::HasLogits(c.op);
+    case Role::kMask:
+      return subjects::TakesMask(c.op);
+    case Role::kSaved:
+      return subjects::IsBackwardOfActivation(c.op);
+    case Role::kUpstream:
+      return subjects::IsBackwardOfActivation(c.op) || c.op == ASSAY_CROSS_ENTROPY_BACKWARD;
+    case Role::kTargets:
+    case Role::kLabels:
+      return subjects::IsLoss(c.op);
+    case Role::kOut:
+      break;
+  }
+  return false;
+}
+
+// The operand as the case's shape has it: cut, or filled with zeros (mask: ones).
+void Reshape(Case& c, Role role, const subjects::Shape& before) {
+  Operand& operand = c.operand(role);
+  if (!operand.given) return;
+  const subjects::Shape shape = subjects::ShapeOf(c, role);
+  Array values(operand.values.element(), shape.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::size_t row = i / shape.cols;
+    const std::size_t col = i % shape.cols;
+    if (row < before.rows && col < before.cols) {
+      values.SetBits(i, operand.values.Bits(row * before.cols + col));
+    } else if (role == Role::kMask) {
+      values.SetBits(i, 1);
+    }
+  }
+  operand.values = std::move(values);
+}
+
+// The case with so many rows and columns, those it has kept.
+void Resize(Case& c, std::size_t rows, std::size_t cols) {
+  if (c.rows == rows && c.cols == cols) return;
+  subjects::Shape before[subjects::kInputRoles];
+  for (int i = 0; i < subjects::kInputRoles; ++i) before[i] = subjects::ShapeOf(c, static_cast<Role>(i));
+  c.rows = rows;
+  c.cols = cols;
+  for (int i = 0; i < subjects::kInputRoles; ++i) Reshape(c, static_cast<Role>(i), before[i]);
+}
+
+bool RowsAreEqual(const Array& values, std::size_t cols) {
+  for (std::size_t i = cols; i < values.size(); ++i) {
+    if (values.Bits(i) != values.Bits(i - cols)) return false;
+  }
+  return true;
 }
 
 // -inf stays: an invisible entry is as good as a masked one.
-float FiniteOrHidden(float x) { return x == -kInf ? x : MadeFinite(x); }
+void MakeFiniteOrHidden(Array& values, std::size_t i) {
+  if (values[i] != -kInf) MakeFinite(values, i);
+}
+
+void MakeTarget(Array& values, std::size_t i) {
+  MakeFinite(values, i);
+  if (values[i] < 0) values.Set(i, -values[i]);
+}
 
 bool RowHasVisible(const Case& c, std::size_t row) {
   for (std::size_t j = 0; j < c.cols; ++j) {
@@ -32,178 +94,215 @@ bool RowHasVisible(const Case& c, std::size_t row) {
   return false;
 }
 
+// Makes a hidden entry visible and finite.
 void Show(Case& c, std::size_t row, std::size_t col) {
-  if (c.has_mask) c.mask[row * c.cols + col] = 1;
-  float& x = c.logits[row * c.cols + col];
-  if (x == -kInf) x = 0;
-}
-
-float OnGrid(float x) {
-  if (x == -kInf) return x;
-  const float bounded = std::clamp(x, -0x1p13f, 0x1p13f);
-  return std::floor(bounded * 64) / 64 + 0.0f;  // + 0: no -0, which a shift would turn into +0
-}
-
-// The smallest distance of a visible logit to the maximum of its row, over all rows; 0 where all are equal.
-double SmallestGap(const Case& c) {
-  double smallest = kInf;
-  for (std::size_t r = 0; r < c.rows; ++r) {
-    double max = -kInf;
-    for (std::size_t j = 0; j < c.cols; ++j) {
-      if (c.Visible(r, j)) max = std::max<double>(max, c.logits[r * c.cols + j]);
-    }
-    for (std::size_t j = 0; j < c.cols; ++j) {
-      const double gap = max - static_cast<double>(c.logits[r * c.cols + j]);
-      if (c.Visible(r, j) && gap > 0) smallest = std::min(smallest, gap);
-    }
+  const std::size_t i = row * c.cols + col;
+  if (!subjects::HasLogits(c.op)) {
+    c.saved.values.Set(i, c.op == ASSAY_LOG_SOFTMAX_BACKWARD ? 0 : 1);
+    MakeFinite(c.upstream.values, i);
+    return;
   }
-  return std::isfinite(smallest) ? smallest : 0.0;
+  if (c.mask.given) c.mask.values.SetBits(i, 1);
+  for (Operand* operand : {&c.logits, &c.bias}) {
+    if (!operand->given) continue;
+    if (operand->values[i] == -kInf) operand->values.Set(i, 0);
+    MakeFinite(operand->values, i);
+  }
+}
+
+Operand& Scores(Case& c) { return subjects::HasLogits(c.op) ? c.logits : c.upstream; }
+
+// Steps of the grid to a unit: where ordinary logits keep some digits and the range has room.
+double GridPerUnit(assay_dtype dtype) {
+  switch (dtype) {
+    case ASSAY_F64:
+      return 0x1p20;
+    case ASSAY_F16:
+      return 16;
+    case ASSAY_BF16:
+      return 4;
+    default:
+      return 64;
+  }
 }
 
 }  // namespace
 
-Case WithValidTemperature(Case c) {
-  if (std::isnan(c.temperature)) c.temperature = 1;
-  c.temperature = std::fabs(c.temperature);
+void MakeFinite(Array& values, std::size_t i) {
+  if (std::isfinite(values[i])) return;
+  const std::size_t bits = 8 * subjects::BytesOf(values.element());
+  values.SetBits(i, values.Bits(i) & ~(std::uint64_t{1} << (bits - 2)));
+}
+
+Case Settled(Case c) {
+  for (int i = 0; i < subjects::kInputRoles; ++i) {
+    const auto role = static_cast<Role>(i);
+    if (c.operand(role).given && !Reads(c, role)) subjects::Take(c, role);
+  }
+  if (subjects::HasLogits(c.op) && !c.logits.given) subjects::Give(c, Role::kLogits);
+  if (subjects::IsBackwardOfActivation(c.op)) {
+    if (!c.saved.given) subjects::Give(c, Role::kSaved);
+    if (!c.upstream.given) subjects::Give(c, Role::kUpstream);
+  }
+  if (subjects::IsLoss(c.op)) {
+    if (c.labels.given && c.targets.given) subjects::Take(c, Role::kTargets);
+    if (!c.labels.given && !c.targets.given) subjects::Give(c, Role::kLabels);
+    if (!c.labels.given) {
+      c.has_ignore_index = false;
+      c.ignore_index = 0;
+    }
+  } else {
+    c.reduction = ASSAY_REDUCTION_NONE;
+    c.label_smoothing = 0;
+    c.has_ignore_index = false;
+    c.ignore_index = 0;
+  }
+  if (!subjects::CanBeInPlace(c.op)) c.in_place = false;
+  subjects::ForEachInput(c, [&](Role role, Operand& operand) {
+    if (!operand.layout.repeats_row) return;
+    const bool is_out = c.in_place && role == subjects::InPlaceRole(c.op);
+    if (is_out || !RowsAreEqual(operand.values, subjects::ShapeOf(c, role).cols)) operand.layout.repeats_row = false;
+  });
   return c;
+}
+
+Case Valid(Case c) {
+  c = Settled(std::move(c));
+  if (std::isnan(c.temperature)) c.temperature = 1;
+  if (c.temperature < 0) c.temperature = -c.temperature;
+  if (c.temperature == 0 && !subjects::HasZeroTemperature(c.op)) c.temperature = 1;
+  if (!subjects::IsLoss(c.op)) return c;
+  if (c.cols == 0) Resize(c, 0, 0);
+  if (std::isnan(c.label_smoothing)) c.label_smoothing = 0;
+  c.label_smoothing = std::clamp(c.label_smoothing, 0.0, 1.0);
+  for (std::size_t r = 0; c.labels.given && r < c.labels.values.size(); ++r) {
+    const auto label = static_cast<std::int64_t>(c.labels.values.Bits(r));
+    if (c.has_ignore_index && label == c.ignore_index) continue;
+    if (label < 0 || static_cast<std::uint64_t>(label) >= c.cols) {
+      c.labels.values.SetBits(r, static_cast<std::uint64_t>(label) % c.cols);
+    }
+  }
+  return Settled(std::move(c));
 }
 
 Case WithFiniteRows(Case c) {
-  c = WithValidTemperature(std::move(c));
-  for (std::size_t i = 0; i < c.logits.size(); ++i) {
-    if (!c.has_mask || c.mask[i] != 0) c.logits[i] = FiniteOrHidden(c.logits[i]);
+  c = Valid(std::move(c));
+  for (std::size_t i = 0; i < c.rows * c.cols; ++i) {
+    if (subjects::HasLogits(c.op)) {
+      if (c.mask.given && c.mask.values.Bits(i) == 0) continue;
+      MakeFiniteOrHidden(c.logits.values, i);
+      if (c.bias.given) MakeFiniteOrHidden(c.bias.values, i);
+    } else {
+      if (c.op == ASSAY_LOG_SOFTMAX_BACKWARD) {
+        MakeFiniteOrHidden(c.saved.values, i);
+      } else {
+        MakeFinite(c.saved.values, i);
+      }
+      if (c.Visible(i / c.cols, i % c.cols)) MakeFinite(c.upstream.values, i);
+    }
   }
   for (std::size_t r = 0; r < c.rows && c.cols > 0; ++r) {
-    if (RowHasVisible(c, r)) continue;
-    c.logits[r * c.cols] = FiniteOrHidden(c.logits[r * c.cols]);
-    Show(c, r, 0);
+    if (!RowHasVisible(c, r)) Show(c, r, 0);
   }
-  return c;
-}
-
-Case OnShiftGrid(Case c) {
-  c = WithFiniteRows(std::move(c));
-  for (float& x : c.logits) {
-    if (!std::isnan(x)) x = OnGrid(x);
+  if (subjects::IsLoss(c.op)) {
+    for (std::size_t i = 0; c.targets.given && i < c.targets.values.size(); ++i) MakeTarget(c.targets.values, i);
+    for (std::size_t i = 0; c.upstream.given && i < c.upstream.values.size(); ++i) MakeFinite(c.upstream.values, i);
   }
-  return c;
+  return Settled(std::move(c));
 }
 
-Case WithVanishingTemperature(Case c) {
-  c = WithFiniteRows(std::move(c));
-  const bool limit = Mix(c.law_key) % 2 == 0;
-  const double gap = SmallestGap(c);
-  c.temperature = limit || gap == 0 ? 0 : gap / 512;  // exact: gap >= 2^-149
-  return c;
+Case OneRowOf(Case c) {
+  c = Valid(std::move(c));
+  if (c.rows > 1) c = subjects::OneRow(c, 0);
+  if (c.rows == 0) Resize(c, 1, subjects::IsLoss(c.op) ? std::max<std::size_t>(c.cols, 1) : c.cols);
+  return Valid(std::move(c));
 }
 
-Case WithSubnormalTemperature(Case c) {
-  c = WithFiniteRows(std::move(c));
-  const std::uint64_t bits = Mix(c.law_key) >> 12;  // 52 of them: any subnormal, or 0
-  c.temperature = std::bit_cast<double>(bits == 0 ? std::uint64_t{1} : bits);
-  return c;
+Case WithoutScaling(Case c) {
+  c.temperature = 1;
+  if (c.bias.given) subjects::Take(c, Role::kBias);
+  return Valid(std::move(c));
 }
 
-Case WithUnboundedTemperature(Case c) {
-  c = WithFiniteRows(std::move(c));
-  c.temperature = Mix(c.law_key) % 2 == 0 ? std::numeric_limits<double>::infinity() : 0x1p201;
-  return c;
+Case AllVisible(Case c) {
+  c = Valid(std::move(c));
+  if (c.mask.given) subjects::Take(c, Role::kMask);
+  for (Operand* operand : {&c.logits, &c.bias, &c.saved}) {
+    for (std::size_t i = 0; operand->given && i < operand->values.size(); ++i) {
+      if (operand->values[i] == -kInf) MakeFinite(operand->values, i);
+    }
+  }
+  return Settled(std::move(c));
 }
 
 Case WithMask(Case c) {
-  if (!c.has_mask) {
-    c.has_mask = true;
-    c.mask.resize(c.logits.size());
+  if (!subjects::TakesMask(c.op)) return WithFiniteRows(std::move(c));
+  if (!c.mask.given) {
+    subjects::Give(c, Role::kMask);
     Random random(c.law_key, 1);
-    for (std::uint8_t& m : c.mask) m = random.Below(4) != 0;
+    for (std::size_t i = 0; i < c.mask.values.size(); ++i) c.mask.values.SetBits(i, random.Below(4) != 0);
   }
-  if (c.cols > 1 && !c.mask.empty() && std::count(c.mask.begin(), c.mask.end(), std::uint8_t{0}) == 0) {
-    c.mask[Mix(c.law_key) % c.mask.size()] = 0;
+  c = WithFiniteRows(std::move(c));
+  const std::size_t size = c.mask.values.size();
+  for (std::size_t i = 0; i < size; ++i) {
+    if (c.mask.values.Bits(i) == 0) return c;
   }
-  return WithFiniteRows(std::move(c));
+  if (c.cols < 2 || size == 0) return c;
+  const std::size_t hidden = Mix(c.law_key) % size;
+  c.mask.values.SetBits(hidden, 0);
+  const std::size_t row = hidden / c.cols;
+  if (!RowHasVisible(c, row)) Show(c, row, (hidden + 1) % c.cols);
+  return Settled(std::move(c));
 }
-
-Case WithMaskOneRow(Case c) { return WithMask(c.rows > 1 ? subjects::OneRow(c, 0) : std::move(c)); }
 
 Case WithSeveralRows(Case c) {
-  c = WithValidTemperature(std::move(c));
+  c = Valid(std::move(c));
   if (c.rows != 1) return c;  // no rows at all: nothing to be independent of
-  c.rows = 2;
-  c.logits.insert(c.logits.begin(), c.cols, 3000.0f);
-  if (c.has_mask) c.mask.insert(c.mask.begin(), c.cols, std::uint8_t{1});
-  return c;
-}
-
-Case WithGaps(Case c) {
-  c = WithSeveralRows(OutOfPlace(std::move(c)));
-  if (c.logits_gap == 0 && c.probs_gap == 0) {
-    c.logits_gap = Mix(c.law_key) % 4;
-    c.probs_gap = 1 + Mix(c.law_key + 1) % 17;
-  }
-  return c;
-}
-
-Case InPlace(Case c) {
-  c = WithValidTemperature(std::move(c));
-  c.in_place = true;
-  return c;
+  // A row before it that leaves a trace where state is carried on: large logits, large gradients.
+  Case two = c;
+  two.rows = 2;
+  subjects::ForEachInput(c, [&](Role role, const Operand& operand) {
+    if (subjects::ShapeOf(two, role).rows != 2) return;
+    Array values = operand.values;
+    if (role == (subjects::HasLogits(c.op) ? Role::kLogits : Role::kUpstream)) {
+      for (std::size_t i = 0; i < values.size(); ++i) values.Set(i, 3000);
+    } else if (role == Role::kMask) {
+      for (std::size_t i = 0; i < values.size(); ++i) values.SetBits(i, 1);
+    }
+    values.Append(operand.values);
+    two.operand(role).values = std::move(values);
+  });
+  return Valid(std::move(two));
 }
 
 Case OutOfPlace(Case c) {
-  c = WithValidTemperature(std::move(c));
   c.in_place = false;
-  return c;
+  return Valid(std::move(c));
 }
 
-Case WithSpecialValue(Case c) {
-  c = WithValidTemperature(std::move(c));
-  if (c.logits.empty()) return c;
-  for (std::size_t r = 0; r < c.rows; ++r) {
-    std::size_t visible = 0;
-    for (std::size_t j = 0; j < c.cols; ++j) {
-      const float x = c.logits[r * c.cols + j];
-      if (!c.Visible(r, j)) continue;
-      if (std::isnan(x) || x == kInf) return c;
-      ++visible;
-    }
-    if (visible == 1) return c;
-  }
-  const std::size_t i = Mix(c.law_key) % c.logits.size();
-  if (c.has_mask) c.mask[i] = 1;
-  c.logits[i] = Mix(c.law_key + 1) % 3 == 0 ? kInf : std::numeric_limits<float>::quiet_NaN();
-  return c;
+Case InPlace(Case c) {
+  c = Valid(std::move(c));
+  c.in_place = subjects::CanBeInPlace(c.op);
+  return Settled(std::move(c));
 }
 
-Case WithEmptyRow(Case c) {
-  c = WithValidTemperature(std::move(c));
-  for (std::size_t r = 0; r < c.rows; ++r) {
-    if (!RowHasVisible(c, r)) return c;
-  }
-  if (c.logits.empty()) return c;
-  const std::size_t row = Mix(c.law_key) % c.rows;
-  for (std::size_t j = 0; j < c.cols; ++j) {
-    if (c.has_mask && Mix(c.law_key + 1) % 2 == 0) {
-      c.mask[row * c.cols + j] = 0;
-    } else {
-      c.logits[row * c.cols + j] = -kInf;
-    }
-  }
-  return c;
+double GridStep(assay_dtype dtype) { return 1 / GridPerUnit(dtype); }
+
+std::uint64_t ShiftSteps(assay_dtype dtype) {
+  return std::uint64_t{1} << (subjects::FormatOf(subjects::ElementOf(dtype)).precision - 2);
 }
 
-Case WithBadTemperature(Case c) {
-  c.in_place = false;
-  if (c.logits.empty()) {
-    c.rows = c.cols = 1;
-    c.logits = {0};
-    c.mask.assign(c.has_mask ? 1 : 0, 1);
+Case OnShiftGrid(Case c) {
+  c = WithFiniteRows(WithoutScaling(std::move(c)));
+  const double per_unit = GridPerUnit(c.dtype);
+  const auto reach = static_cast<double>(ShiftSteps(c.dtype)) / per_unit;
+  Array& values = Scores(c).values;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (!std::isfinite(values[i])) continue;
+    // + 0: no -0, which a shift would turn into +0.
+    values.Set(i, std::floor(std::clamp(values[i], -reach, reach) * per_unit) / per_unit + 0.0);
   }
-  if (c.temperature >= 0) {
-    constexpr double kBad[] = {-1, -0x1p-1074, -1e300, -std::numeric_limits<double>::infinity(),
-                               std::numeric_limits<double>::quiet_NaN()};
-    c.temperature = kBad[Mix(c.law_key) % std::size(kBad)];
-  }
-  return c;
+  return Settled(std::move(c));
 }
 
 }  // namespace assay::properties

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Projections of any case onto the domain of a law. Each is total, idempotent and changes as little as it can; what a
-// law must choose (a temperature, a mask, a place) it takes from Case::law_key, so that the case alone decides.
+// Projections onto the domains of laws: total, idempotent, the operation kept, and the identity where the case already
+// lies in the domain. Those that several laws share stand here; a law's own stands beside its check.
 
 #pragma once
 
@@ -11,49 +11,50 @@ namespace assay::properties {
 
 using subjects::Case;
 
-// T >= 0: NaN becomes 1, a negative T its absolute value.
-Case WithValidTemperature(Case c);
+// Operands that the operation does not read taken out, those it needs given (labels where a loss has neither labels nor
+// targets), and no layout that contradicts the values: a row repeated by stride 0 where the rows differ, or in place.
+Case Settled(Case c);
 
-// Valid T, every visible logit finite, and at least one visible entry in each row: NaN and +inf are made finite by
-// clearing their top exponent bit, hidden rows show their first entry.
+// T >= 0 and not NaN; not 0 where the operation has no limit there. Labels in range or ignored, smoothing in [0, 1]:
+// what every kernel must accept. A loss without columns has no rows either: its labels would lie nowhere. Settled. All
+// other projections include this one.
+Case Valid(Case c);
+
+// In each row at least one visible entry, and all visible ones finite (logits and bias, or saved, upstream where the
+// probability is not 0, targets; no target negative): NaN and infinities are made finite by clearing their top exponent
+// bit; hidden rows show their first entry. Saved outputs are kept as they are otherwise: any finite numbers.
 Case WithFiniteRows(Case c);
 
-// Finite rows on the grid 2^-6 with |x| <= 2^13: x + shift and (x + shift) - max are then exact in f32 for a shift on
-// the same grid, |shift| <= 2^14.
-Case OnShiftGrid(Case c);
+// The same with saved outputs that are probabilities (log-probabilities): nonnegative, summing to 1 within rounding.
+Case WithSavedProbabilities(Case c);
 
-// Finite rows; T = 0, or so small that every gap below a row's maximum is at least 512 T: all shares but the maxima's
-// are then below e^-512, and 0 in f32.
-Case WithVanishingTemperature(Case c);
+// A single row; zeros where there is none.
+Case OneRowOf(Case c);
 
-// Finite rows, subnormal T: by the same argument as above, as two floats differ by at least 2^-149 >> 512 T.
-Case WithSubnormalTemperature(Case c);
+// T = 1, no bias.
+Case WithoutScaling(Case c);
 
-// Finite rows; T = +inf, or 2^201, where z spans less than 2^-72 and no share differs from 1/k in f32.
-Case WithUnboundedTemperature(Case c);
+// No mask, and no -inf.
+Case AllVisible(Case c);
 
-// A mask that hides something where a row has two entries, and finite rows behind it.
+// A boolean mask that hides something where a row has two entries, and finite rows behind it.
 Case WithMask(Case c);
-// The same with a single row.
-Case WithMaskOneRow(Case c);
 
-// Valid T, and no or at least two rows; a single one gets another of 3000s in front.
+// No or at least two rows.
 Case WithSeveralRows(Case c);
 
-// The same, out of place, with a gap behind each row.
-Case WithGaps(Case c);
-
-// Valid T; in place, out of place.
-Case InPlace(Case c);
+// Out of place; in place where the operation can be.
 Case OutOfPlace(Case c);
+Case InPlace(Case c);
 
-// Some row holds NaN or +inf where it is visible, or exactly one visible entry. Valid T.
-Case WithSpecialValue(Case c);
+// Finite rows (logits; upstream where there are none) of T = 1 without bias on a grid that every dtype holds with room
+// for shifts: multiples of 2^-(k) with |x| <= 2^(precision - 2 - k): x + shift and differences of any two are exact in
+// the dtype for shifts on the same grid and range (ShiftSteps(dtype) steps of GridStep(dtype)).
+Case OnShiftGrid(Case c);
+double GridStep(assay_dtype dtype);
+std::uint64_t ShiftSteps(assay_dtype dtype);
 
-// Some row has nothing visible. Valid T.
-Case WithEmptyRow(Case c);
-
-// T negative or NaN; out of place; not empty, as an empty shape may be answered before T is looked at.
-Case WithBadTemperature(Case c);
+// x with its top exponent bit cleared where it is NaN or infinite.
+void MakeFinite(subjects::Array& values, std::size_t i);
 
 }  // namespace assay::properties

@@ -1,16 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the laws share: running a case, what a crash is worth, comparing bits and writing numbers for people.
+// What the laws share: running a case, what a crash is worth, comparing results and writing numbers for people.
 
 #pragma once
 
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "properties/bounds.h"
 #include "properties/property.h"
 
 namespace assay::properties {
+
+using subjects::Array;
+using subjects::Case;
+using subjects::Role;
+
+inline constexpr double kInf = std::numeric_limits<double>::infinity();
 
 // The result of a run that returned ASSAY_OK, or the judgement on one that did not: a crash, an exit, a hang or an
 // error status is a violation of whatever law asked, ASSAY_UNSUPPORTED makes the law not applicable.
@@ -18,55 +26,43 @@ struct Run {
   subjects::RunResult result;
   std::optional<Judgement> failed;
 };
-Run RunCase(const subjects::Case& c, Context& context, const subjects::RunOptions& options = {});
+Run RunCase(const Case& c, Context& context, const subjects::RunOptions& options = {});
+
+// Runs a case that a law derived from the fitted one: not applicable where the subject does not support it.
+Run RunDerived(const Case& c, Context& context, const subjects::RunOptions& options = {});
 
 Judgement Violated(std::string reason, double severity, std::optional<Witness> witness = std::nullopt);
 Judgement NotApplicable(std::string reason);
 
-// The accuracy, in ULP of the exact value, that the subject owes at an entry d = (max - x) / T below its row's maximum,
-// in a row of n visible entries.
-//   correctly rounded: 0.5; a claim: its max_ulp; none: the textbook bound for shifted softmax in f32, relative
-//   (n + 2 + 2 d) u (Blanchard, Higham & Higham 2021, theorem 4.2 to first order, with the entry's own d), u = 2^-24,
-//   and 4 u for the final roundings. Their bound knows no T: where T != 1, reading T, inverting it and multiplying
-//   round three times more, 3 d u. An ULP is at least u of its value, so the factor of u is the bound in ULP; where
-//   the share, at most e^-d, is subnormal, the ULP is 2^-149 and the bound shrinks with the share, plus 1 for gradual
-//   underflow.
-double BoundUlp(const subjects::SubjectInfo& info, std::size_t n, double distance, double temperature);
+// A violation at output i of the case: "entry [r, c] is GOT, but <what>", with a witness.
+Judgement ViolatedAt(const Case& c, const Array& out, std::size_t i, const std::string& what, double want,
+                     double severity);
 
-// The visible part of a row: how many entries, and the largest logit (-inf where there is none).
+// The visible part of a row.
 struct RowShape {
   std::size_t visible = 0;
-  double max = 0;
+  double max = -kInf;    // the largest z = logits / T + bias of the visible entries, rounded to double; T = 0: the
+                         // largest logit; -inf where there is none
+  bool special = false;  // a visible NaN or +inf (of logit or bias)
 };
-RowShape ShapeOf(const subjects::Case& c, std::size_t row);
+RowShape ShapeOfRow(const Case& c, std::size_t row);
 
-// (max - x) / T of entry i of c.logits, which lies in a row of that shape; 0 for the maximum itself whatever T, and for
-// invisible entries.
-double Distance(const subjects::Case& c, const RowShape& shape, std::size_t i);
+// z of entry [row, col], rounded to double (each operation once).
+double ScoreAt(const Case& c, std::size_t row, std::size_t col);
 
-// What to ask the oracle about a row.
-oracle::Row OracleRow(const subjects::Case& c, std::size_t row, oracle::EmptyRow empty_row);
-
-// Whether the subject claims correct rounding, so that equal exact values mean equal bits.
-bool ClaimsNearest(const subjects::SubjectInfo& info);
-
-// Unit in the last place of |x| in f32, at least 2^-149.
-double UlpOf(double x);
-
-// Bit identity, all NaNs taken as one.
-bool SameFloat(float a, float b);
-
-// "0x1.8p-1 (0.75)".
-std::string Show(float x);
-
-// The entry where two results of equal length first differ in their bits; violated with "entry [r, c] is A <how_a>
-// but B <how_b>", holds where there is none.
-Judgement SameBitsOrViolated(const subjects::Case& c, const std::vector<float>& a, const std::string& how_a,
-                             const std::vector<float>& b, const std::string& how_b);
+// The entry where two results of equal length first differ in their bits (all NaNs are one); violated with "entry
+// [r, c] is A <how_a> but B <how_b>", holds where there is none. `c` names the entries.
+Judgement SameBitsOrViolated(const Case& c, const Array& a, const std::string& how_a, const Array& b,
+                             const std::string& how_b);
 
 // Two results of the case whose exact values are equal: the same bits where the subject claims correct rounding, else
-// no further apart than both their bounds allow.
-Judgement AgreeOrViolated(const subjects::Case& c, const subjects::SubjectInfo& info, const std::vector<float>& a,
-                          const std::string& how_a, const std::vector<float>& b, const std::string& how_b);
+// no further apart than both their bounds allow (`bounds` are those of c for both, or each its own).
+Judgement AgreeOrViolated(const Case& c, const subjects::SubjectInfo& info, const Array& a, const std::string& how_a,
+                          const Array& b, const std::string& how_b);
+Judgement AgreeWithin(const Case& c, const Array& a, const std::vector<Bound>& bounds_a, const std::string& how_a,
+                      const Array& b, const std::vector<Bound>& bounds_b, const std::string& how_b);
+
+// Keeps the worse of two judgements (a violation of higher severity; else undecided; else not applicable; else holds).
+void KeepWorse(Judgement* worst, Judgement judgement);
 
 }  // namespace assay::properties

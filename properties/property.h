@@ -6,10 +6,12 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "oracle/oracle.h"
 #include "subjects/case.h"
@@ -20,13 +22,13 @@ namespace assay::properties {
 enum class Verdict { kHolds, kViolated, kUndecided, kNotApplicable };
 const char* VerdictName(Verdict verdict);
 
-// The element that decides, where there is one.
+// The output element that decides, where there is one.
 struct Witness {
   std::size_t row = 0;
   std::size_t col = 0;
-  float input = 0;
-  float got = 0;
-  double want = 0;  // what the law asks for (the nearest float where the oracle speaks)
+  double input = 0;  // the logit (or saved value) there, NaN where there is none
+  double got = 0;
+  double want = 0;  // what the law asks for (the nearest number where the oracle speaks)
   double err_ulp = 0;
   double bound_ulp = 0;
 };
@@ -34,7 +36,7 @@ struct Witness {
 struct Judgement {
   Verdict verdict = Verdict::kHolds;
   std::string reason;   // why violated, undecided or not applicable: one line for people
-  double severity = 0;  // error / bound: above 1, maybe +inf, where violated. Orders witnesses.
+  double severity = 0;  // error / bound: above 1, maybe +inf, where violated; the largest seen where it holds
   std::optional<Witness> witness;
 };
 
@@ -43,25 +45,47 @@ struct Context {
   oracle::Tier tier = oracle::Tier::kBulk;
 };
 
+// The sections of the catalogue.
+enum class Group { kRow, kLog, kGradient, kSparsemax, kMachine };
+const char* GroupName(Group group);
+
+// Sets of operations.
+using Ops = std::uint32_t;
+constexpr Ops Of(assay_op op) { return Ops{1} << op; }
+inline constexpr Ops kAllOps = (Ops{1} << ASSAY_NUM_ROW_OPS) - 1;
+inline constexpr Ops kActivations =  // [rows, cols] of logits to [rows, cols]
+    Of(ASSAY_SOFTMAX) | Of(ASSAY_LOG_SOFTMAX) | Of(ASSAY_SIGMOID) | Of(ASSAY_SPARSEMAX);
+inline constexpr Ops kActivationBackwards =
+    Of(ASSAY_SOFTMAX_BACKWARD) | Of(ASSAY_LOG_SOFTMAX_BACKWARD) | Of(ASSAY_SPARSEMAX_BACKWARD);
+inline constexpr Ops kLosses = Of(ASSAY_CROSS_ENTROPY) | Of(ASSAY_CROSS_ENTROPY_BACKWARD);
+
 struct Property {
-  const char* name;   // "exact_shift"
+  const char* name;  // "exact_shift"
+  Group group;
+  Ops ops;            // the operations the law speaks about
   const char* law;    // "Adding a representable constant to a whole row leaves its probabilities unchanged."
   const char* finds;  // the kind of fault it is made to find
-  // The nearest case on which the law speaks: total, idempotent, and the identity where it already does.
+  // The nearest case, of the same operation, on which the law speaks: total, idempotent, and the identity where it
+  // already does.
   subjects::Case (*fit)(subjects::Case c);
   // Judges a fitted case. May run the subject several times.
   Judgement (*check)(const subjects::Case& c, Context& context);
+  bool asks_oracle = false;  // a violation found with the bulk oracle is confirmed by the referee
+  bool nightly = false;      // too slow for an ordinary run; named explicitly it runs all the same
 };
 
+// All laws, by group.
 std::span<const Property> Catalogue();
 // nullptr where there is none of that name.
 const Property* FindProperty(std::string_view name);
 
-// The case with what the subject does not support taken out of it (mask, temperature, strides ...), then fitted.
+// The case with what the subject does not support taken out of it (mask, temperature, strides ...), then fitted. What a
+// law's fit put back although the subject lacks it shows as not applicable.
 subjects::Case Prepare(const Property& property, subjects::Case c, const subjects::SubjectInfo& info);
 
-// Judges a prepared case: not applicable where the subject does not support it; a violation found with the bulk
-// oracle is confirmed by the referee before it is one. The one road for all engines.
+// Judges a prepared case: not applicable where the subject does not support it or the law does not speak about its
+// operation; a violation found with the bulk oracle is confirmed by the referee before it is one. The one road for all
+// engines.
 Judgement Judge(const Property& property, const subjects::Case& c, Context& context);
 
 }  // namespace assay::properties

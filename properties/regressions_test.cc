@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Replays the case files of regressions/ without any engine: each is violated by the built-in subject it is named
-// after, where there is one, and holds on ours, on every target.
+// after, where there is one, and holds on ours, on every target that has the operation, and on the reference.
 
 #include <gtest/gtest.h>
 
@@ -14,26 +14,31 @@
 namespace assay::properties {
 namespace {
 
+using subjects::Kind;
+
 Judgement JudgeOn(const std::string& name, const subjects::Case& c) {
   const auto subject = subjects::Open(name);
   Context context{*subject, oracle::Tier::kReferee};
   return Judge(*FindProperty(c.property), c, context);
 }
 
-TEST(RegressionsTest, HoldOnOursAndAreViolatedByTheFaultTheyAreNamedAfter) {
+TEST(RegressionsTest, HoldOnWhatIsRightAndAreViolatedByTheFaultTheyAreNamedAfter) {
   std::size_t replayed = 0;
   for (const auto& entry : std::filesystem::directory_iterator(ASSAY_REGRESSIONS)) {
     if (entry.path().extension() != ".json") continue;
     const subjects::Case c = subjects::ReadCase(entry.path());
     const Property* property = FindProperty(c.property);
-    ASSERT_NE(property, nullptr) << entry.path() << " names no law of the catalogue: " << c.property;
+    if (property == nullptr) {
+      ADD_FAILURE() << entry.path() << " names no law of the catalogue: " << c.property;
+      continue;
+    }
     EXPECT_TRUE(subjects::SameBits(c, property->fit(c))) << entry.path() << " is outside the law's domain";
     for (const subjects::BuiltIn& built_in : subjects::BuiltIns()) {
-      if (built_in.kind == subjects::Kind::kOurs) {
-        const Judgement judgement = JudgeOn(built_in.name, c);
-        EXPECT_EQ(judgement.verdict, Verdict::kHolds)
-            << entry.path() << ", " << built_in.name << ": " << judgement.reason;
-      }
+      if (built_in.kind != Kind::kOurs && built_in.name != "scalar") continue;
+      const Judgement judgement = JudgeOn(built_in.name, c);
+      const bool lacks = built_in.kind == Kind::kOurs && judgement.verdict == Verdict::kNotApplicable;
+      EXPECT_TRUE(lacks || judgement.verdict == Verdict::kHolds)
+          << entry.path() << ", " << built_in.name << ": " << judgement.reason;
     }
     if (subjects::FindBuiltIn(entry.path().stem().string()) != nullptr) {
       EXPECT_EQ(JudgeOn(entry.path().stem().string(), c).verdict, Verdict::kViolated) << entry.path();
@@ -41,7 +46,8 @@ TEST(RegressionsTest, HoldOnOursAndAreViolatedByTheFaultTheyAreNamedAfter) {
     ++replayed;
   }
   for (const subjects::BuiltIn& built_in : subjects::BuiltIns()) {
-    if (built_in.breaks.empty()) continue;
+    const Property* property = FindProperty(built_in.breaks);
+    if (property == nullptr || property->nightly) continue;
     const auto file = std::filesystem::path(ASSAY_REGRESSIONS) / (built_in.name + ".json");
     EXPECT_TRUE(std::filesystem::exists(file)) << "no case shows the fault of " << built_in.name;
   }

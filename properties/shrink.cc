@@ -7,59 +7,123 @@
 #include <cmath>
 #include <cstdint>
 #include <tuple>
-#include <type_traits>
 
 namespace assay::properties {
 namespace {
 
+using subjects::Array;
 using subjects::Case;
+using subjects::Layout;
+using subjects::Operand;
+using subjects::Role;
 using Kind = Step::Kind;
 
 // Single entries and columns are tried up to this many; longer rows lose whole ranges first.
 constexpr std::size_t kFew = 64;
 
-float CutTo(float x, std::size_t bits) {
-  if (!std::isfinite(x)) return x;
-  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & (~0u << (24 - bits)));
+bool IsNumber(Role role) { return role != Role::kMask && role != Role::kLabels; }
+
+bool IsOptional(const Case& c, Role role) {
+  return role == Role::kMask || role == Role::kBias || (role == Role::kUpstream && subjects::IsLoss(c.op));
 }
 
-double CutTo4(double x) {
-  if (!std::isfinite(x)) return x;
-  return std::bit_cast<double>(std::bit_cast<std::uint64_t>(x) & (~std::uint64_t{0} << 49));
+// x with its leading significant bits only; what has no fraction to cut stays.
+double CutTo(double x, std::size_t bits) {
+  if (!std::isfinite(x) || x == 0) return x;
+  int exponent = 0;
+  const double fraction = std::frexp(x, &exponent);  // exact, as is all that follows
+  const double scaled = std::trunc(std::ldexp(fraction, static_cast<int>(bits)));
+  return std::ldexp(scaled, exponent - static_cast<int>(bits));
 }
 
-// Significant bits of a float or double: 0 for zero, 1 for powers of two, infinities and NaN.
-template <class Float>
-int Length(Float x) {
-  using Bits = std::conditional_t<sizeof(Float) == 4, std::uint32_t, std::uint64_t>;
-  constexpr int kStored = sizeof(Float) == 4 ? 23 : 52;
+// Significant bits: 0 for zero, 1 for powers of two, infinities and NaN.
+std::size_t Length(double x) {
   if (x == 0) return 0;
-  const Bits fraction = std::bit_cast<Bits>(x) & ((Bits{1} << kStored) - 1);
-  return std::isfinite(x) && fraction != 0 ? 1 + kStored - std::countr_zero(fraction) : 1;
+  if (!std::isfinite(x)) return 1;
+  int exponent = 0;
+  const double scaled = std::ldexp(std::fabs(std::frexp(x, &exponent)), 53);
+  return 53 - static_cast<std::size_t>(std::countr_zero(static_cast<std::uint64_t>(scaled)));
 }
 
-std::tuple<std::size_t, int, int, std::size_t, std::uint64_t> MeasureOf(const Case& c) {
-  const int switches = static_cast<int>(c.rows > 1) + c.has_mask + c.in_place + (c.logits_gap > 0) + (c.probs_gap > 0) +
-                       (c.offset > 0) + (c.guard != subjects::Guard::kAfter) + (c.empty_row != ASSAY_EMPTY_ROW_AUTO) +
-                       (c.temperature != 1);
-  std::size_t length = 0;
-  for (const float x : c.logits) length += static_cast<std::size_t>(Length(x));
-  return {c.logits.size(), switches, Length(c.temperature), length, c.law_key};
+int SwitchesOf(const Layout& layout) {
+  return (layout.gap > 0) + (layout.step > 1) + layout.columns_outer + layout.rows_backward + layout.cols_backward +
+         layout.repeats_row;
 }
 
-Case DropColumns(Case c, std::size_t first, std::size_t last) {
-  const auto drop = [&](auto& values) {
-    std::size_t kept = 0;
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      const std::size_t col = i % c.cols;
-      if (col < first || col >= last) values[kept++] = values[i];
+std::tuple<std::size_t, int, std::size_t, std::size_t, std::uint64_t> MeasureOf(const Case& c) {
+  int switches = static_cast<int>(c.rows > 1) + c.in_place + (c.offset > 0) + (c.guard != subjects::Guard::kAfter) +
+                 (c.empty_row != ASSAY_EMPTY_ROW_AUTO) + (c.temperature != 1) + c.targets.given +
+                 (c.label_smoothing != 0) + (c.reduction != ASSAY_REDUCTION_NONE) + c.has_ignore_index +
+                 SwitchesOf(c.out);
+  std::size_t length = Length(c.label_smoothing);
+  subjects::ForEachInput(c, [&](Role role, const Operand& operand) {
+    switches += SwitchesOf(operand.layout) + IsOptional(c, role);
+    for (std::size_t i = 0; i < operand.values.size(); ++i) {
+      if (role == Role::kMask) {
+        length += operand.values.Bits(i) == 0;
+      } else if (role == Role::kLabels) {
+        length += operand.values.Bits(i) != 0;
+      } else {
+        length += Length(operand.values[i]);
+      }
     }
-    values.resize(kept);
-  };
-  drop(c.logits);
-  drop(c.mask);
-  c.cols -= last - first;
+  });
+  return {c.rows * c.cols, switches, Length(c.temperature), length, c.law_key};
+}
+
+Case TargetsToLabels(Case c) {
+  if (!c.targets.given) return c;
+  const Array targets = c.targets.values;
+  subjects::Take(c, Role::kTargets);
+  subjects::Give(c, Role::kLabels);
+  for (std::size_t row = 0; row < c.rows && c.cols > 0; ++row) {
+    std::size_t best = 0;
+    for (std::size_t j = 1; j < c.cols; ++j) {
+      if (targets[row * c.cols + j] > targets[row * c.cols + best]) best = j;
+    }
+    c.labels.values.SetBits(row, best);
+  }
   return c;
+}
+
+Case WithoutIgnored(Case c) {
+  for (std::size_t row = 0; c.has_ignore_index && row < c.labels.values.size(); ++row) {
+    if (static_cast<std::int64_t>(c.labels.values.Bits(row)) == c.ignore_index) c.labels.values.SetBits(row, 0);
+  }
+  c.has_ignore_index = false;
+  c.ignore_index = 0;
+  return c;
+}
+
+Case WithoutReduction(Case c) {
+  if (c.reduction == ASSAY_REDUCTION_NONE) return c;
+  c.reduction = ASSAY_REDUCTION_NONE;
+  if (!c.upstream.given) return c;
+  const Array one = c.upstream.values;
+  c.upstream.values.Resize(c.rows);
+  for (std::size_t row = 0; row < c.rows; ++row) c.upstream.values.SetBits(row, one.Bits(0));
+  return c;
+}
+
+Case Dense(Case c) {
+  subjects::ForEachInput(c, [](Role, Operand& operand) { operand.layout = {}; });
+  c.out = {};
+  return c;
+}
+
+void AddNumberSteps(const Case& c, Role role, std::vector<Step>* steps) {
+  const Array& values = c.operand(role).values;
+  const auto add = [&](Kind kind, std::size_t first, std::size_t last = 0) {
+    steps->push_back({kind, first, last, role});
+  };
+  for (std::size_t i = 0; i < values.size() && values.size() <= kFew; ++i) {
+    if (role == Role::kMask ? values.Bits(i) == 0 : values.Bits(i) != 0) add(Kind::kZero, i);
+    if (!IsNumber(role) || !std::isfinite(values[i])) continue;
+    if (std::trunc(values[i]) != values[i]) add(Kind::kWhole, i);
+    for (const std::size_t bits : {1, 2, 4, 8, 12, 16}) {
+      if (CutTo(values[i], bits) != values[i]) add(Kind::kCut, i, bits);
+    }
+  }
 }
 
 }  // namespace
@@ -75,21 +139,28 @@ std::vector<Step> Steps(const Case& c) {
       steps.push_back({Kind::kDropColumns, first, first + length});
     }
   }
-  for (const Kind kind : {Kind::kPlain, Kind::kOutOfPlace, Kind::kDense, Kind::kOffsetZero, Kind::kDropMask,
-                          Kind::kUnitTemperature, Kind::kShortTemperature}) {
+  for (const Kind kind : {Kind::kPlain, Kind::kOutOfPlace, Kind::kDense, Kind::kOffsetZero, Kind::kUnitTemperature,
+                          Kind::kShortTemperature}) {
     steps.push_back({kind});
   }
+  if (subjects::IsLoss(c.op)) {
+    for (const Kind kind : {Kind::kLabels, Kind::kNoSmoothing, Kind::kNoReduction, Kind::kNoIgnored}) {
+      steps.push_back({kind});
+    }
+  }
+  subjects::ForEachInput(c, [&](Role role, const Operand& operand) {
+    if (IsOptional(c, role)) steps.push_back({Kind::kDropOperand, 0, 0, role});
+    if (operand.layout != Layout{}) steps.push_back({Kind::kDenseOperand, 0, 0, role});
+  });
+  if (c.out != Layout{}) steps.push_back({Kind::kDenseOperand, 0, 0, Role::kOut});
   for (std::uint64_t key = 0; key < std::min<std::uint64_t>(c.law_key, 6); ++key) {
     steps.push_back({Kind::kSmallLawKey, static_cast<std::size_t>(key)});
   }
-  for (const std::size_t bits : {1, 2, 4, 8, 12}) steps.push_back({Kind::kCutAll, bits});
-  for (std::size_t i = 0; i < c.logits.size() && c.logits.size() <= kFew; ++i) {
-    if (c.logits[i] != 0) steps.push_back({Kind::kZero, i});
-    if (std::isfinite(c.logits[i]) && std::trunc(c.logits[i]) != c.logits[i]) steps.push_back({Kind::kWhole, i});
-    for (const std::size_t bits : {1, 2, 4, 8, 12, 16}) {
-      if (!std::isnan(c.logits[i]) && CutTo(c.logits[i], bits) != c.logits[i]) steps.push_back({Kind::kCut, i, bits});
-    }
-  }
+  subjects::ForEachInput(c, [&](Role role, const Operand&) {
+    if (!IsNumber(role)) return;
+    for (const std::size_t bits : {1, 2, 4, 8, 12}) steps.push_back({Kind::kCutAll, bits, 0, role});
+  });
+  subjects::ForEachInput(c, [&](Role role, const Operand&) { AddNumberSteps(c, role, &steps); });
   return steps;
 }
 
@@ -98,15 +169,17 @@ Case Apply(Case c, const Step& step) {
     case Kind::kKeepRow:
       return subjects::OneRow(c, step.first);
     case Kind::kDropColumns:
-      return DropColumns(std::move(c), step.first, step.last);
+      return subjects::KeepColumns(std::move(c), [&](std::size_t j) { return j < step.first || j >= step.last; });
     case Kind::kPlain:
       c.empty_row = ASSAY_EMPTY_ROW_AUTO;
       c.guard = subjects::Guard::kAfter;
       c.in_place = false;
       c.offset = 0;
-      [[fallthrough]];
+      return Dense(std::move(c));
     case Kind::kDense:
-      c.logits_gap = c.probs_gap = 0;
+      return Dense(std::move(c));
+    case Kind::kDenseOperand:
+      (step.role == Role::kOut ? c.out : c.operand(step.role).layout) = {};
       return c;
     case Kind::kOutOfPlace:
       c.in_place = false;
@@ -114,33 +187,49 @@ Case Apply(Case c, const Step& step) {
     case Kind::kOffsetZero:
       c.offset = 0;
       return c;
-    case Kind::kDropMask:
-      c.has_mask = false;
-      c.mask.clear();
+    case Kind::kDropOperand:
+      subjects::Take(c, step.role);
       return c;
+    case Kind::kLabels:
+      return TargetsToLabels(std::move(c));
+    case Kind::kNoSmoothing:
+      c.label_smoothing = 0;
+      return c;
+    case Kind::kNoReduction:
+      return WithoutReduction(std::move(c));
+    case Kind::kNoIgnored:
+      return WithoutIgnored(std::move(c));
     case Kind::kUnitTemperature:
       c.temperature = 1;
       return c;
     case Kind::kShortTemperature:
-      c.temperature = CutTo4(c.temperature);
+      c.temperature = CutTo(c.temperature, 4);
       return c;
     case Kind::kSmallLawKey:
       c.law_key = step.first;
       return c;
+    default:
+      break;
+  }
+  Array& values = c.operand(step.role).values;
+  switch (step.kind) {
     case Kind::kCutAll:
-      for (float& x : c.logits) x = CutTo(x, step.first);
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        if (std::isfinite(values[i])) values.Set(i, CutTo(values[i], step.first));
+      }
       return c;
     case Kind::kZero:
-      c.logits[step.first] = 0;
+      values.SetBits(step.first, step.role == Role::kMask ? 1 : 0);
       return c;
     case Kind::kWhole:
-      c.logits[step.first] = std::trunc(c.logits[step.first]);
+      values.Set(step.first, std::trunc(values[step.first]));
       return c;
     case Kind::kCut:
-      c.logits[step.first] = CutTo(c.logits[step.first], step.last);
+      values.Set(step.first, CutTo(values[step.first], step.last));
+      return c;
+    default:
       return c;
   }
-  return c;
 }
 
 bool Simpler(const Case& a, const Case& b) { return MeasureOf(a) < MeasureOf(b); }

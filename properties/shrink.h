@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How a failing case gets smaller: a list of single steps, each of which makes it simpler for a person. Free of any
-// engine; RapidCheck walks the steps for its findings and the fuzzer's are walked the same way.
+// engine; RapidCheck walks the steps for its findings and the fuzzer's are walked the same way. Operation and dtype
+// stay.
 
 #pragma once
 
@@ -16,22 +17,28 @@ struct Step {
   enum class Kind {
     kKeepRow,      // only row `first`
     kDropColumns,  // without columns [first, last)
-    kPlain,        // no gaps, offset 0, guard behind, out of place, default empty row
+    kPlain,        // dense, offset 0, guard behind, out of place, default empty row
     kOutOfPlace,   // each of these alone, for when the failure needs another of them
     kDense,
+    kDenseOperand,  // the layout of `role` alone; kOut: of out
     kOffsetZero,
-    kDropMask,
+    kDropOperand,  // mask, bias or upstream (`role`), which are optional
+    kLabels,       // labels in place of targets: the first of each row's largest
+    kNoSmoothing,
+    kNoReduction,
+    kNoIgnored,  // ignore_index off; ignored labels become 0
     kUnitTemperature,
     kShortTemperature,  // T cut to its leading 4 bits
     kSmallLawKey,       // law_key = first
-    kCutAll,            // every logit cut to `first` leading bits
-    kZero,              // logit `first` becomes 0
-    kWhole,             // logit `first` loses its fraction
-    kCut,               // logit `first` cut to `last` leading bits
+    kCutAll,            // every number of `role` cut to `first` leading bits
+    kZero,              // number `first` of `role` becomes 0 (mask: 1)
+    kWhole,             // number `first` of `role` loses its fraction
+    kCut,               // number `first` of `role` cut to `last` leading bits
   };
   Kind kind;
   std::size_t first = 0;
   std::size_t last = 0;
+  subjects::Role role = subjects::Role::kLogits;
 };
 
 // The steps worth trying, the boldest first.
@@ -40,7 +47,7 @@ std::vector<Step> Steps(const subjects::Case& c);
 subjects::Case Apply(subjects::Case c, const Step& step);
 
 // Whether a is simpler than b for a person: fewer elements, else fewer switches set, else a shorter T, else shorter
-// logits, else a smaller law_key. A law's fit may undo a step or add what another took away; only what is simpler
+// numbers, else a smaller law_key. A law's fit may undo a step or add what another took away; only what is simpler
 // counts as smaller, so that no shrinking is endless.
 bool Simpler(const subjects::Case& a, const subjects::Case& b);
 
