@@ -62,7 +62,7 @@ TEST_F(BadInputTest, CommandLine) {
     ExpectRefused(std::string("assay report --temperature ") + bad, kUsageCode,
                   {"--temperature", "write a number from 0 to inf"});
   }
-  ExpectRefused("assay report --subject naive --subject naive", kUsageCode, {"naive is given twice"});
+  ExpectRefused("assay report --subject unshifted --subject unshifted", kUsageCode, {"unshifted is given twice"});
   ExpectRefused("assay fuzz --fuzzer ./none", kUsageCode, {"--fuzzer ./none: no such file"});
 }
 
@@ -137,8 +137,9 @@ TEST_F(BadInputTest, FoldersThatCannotBeWritten) {
   ExpectRefused("assay report --out /proc/x", kInfrastructureCode, {"/proc/x", "choose another --out"});
   ExpectRefused("assay report --out a", kInfrastructureCode, {"a/index.html", "choose another --out"});
   ExpectRefused("assay report --out b", kInfrastructureCode, {"b/cases", "choose another --out"});
-  ExpectRefused("assay check naive --findings file", kInfrastructureCode, {"file", "another with --findings"});
-  ExpectRefused("assay check naive --findings /proc/x", kInfrastructureCode, {"/proc/x", "another with --findings"});
+  ExpectRefused("assay check unshifted --findings file", kInfrastructureCode, {"file", "another with --findings"});
+  ExpectRefused("assay check unshifted --findings /proc/x", kInfrastructureCode,
+                {"/proc/x", "another with --findings"});
 }
 
 TEST_F(BadInputTest, AFullDiskBehindStandardOutput) {

@@ -1,78 +1,113 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// assay check: every law on one subject, a line for each, findings with case files and replay commands.
+// assay check: every law on one subject, a line for each, findings with case files and replay commands; and assay
+// merge, which does the same with the results of shards.
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
-#include <filesystem>
-#include <map>
 
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/findings.h"
 #include "cli/folder.h"
+#include "cli/report_lines.h"
 #include "cli/select.h"
 #include "properties/engine/engine.h"
+#include "subjects/case_io.h"
 
 namespace assay::cli {
 namespace {
 
 using properties::Property;
-using properties::PropertyResult;
 
-// "my_kernel" for "./build/my_kernel.so": findings of a library carry its name, not its path.
-std::string FileStem(const std::string& subject) { return std::filesystem::path(subject).stem().string(); }
+Expected ExpectedOf(const std::filesystem::path& file) { return file.empty() ? Expected{} : ReadExpected(file); }
 
-void PrintLine(const Property& property, const PropertyResult& result) {
-  // Padded before it is coloured: escape sequences have no width.
-  std::string verdict = Good("holds    ");
-  std::string note = Counted(result.holds, "case");
-  if (result.violated > 0) {
-    verdict = Bad("VIOLATED ");
-    note = fmt::format("{} of {} cases", result.violated, result.cases);
-  } else if (result.cases == 0) {
-    verdict = Doubtful("not run  ");
-    note = "the time was up";
-  } else if (result.not_applicable == result.cases) {
-    verdict = Doubtful("skipped  ");
-    note = result.skip_reason;
-  } else {
-    if (result.not_applicable > 0) note += fmt::format(", {} skipped ({})", result.not_applicable, result.skip_reason);
-    if (result.undecided > 0) {
-      verdict = Doubtful("UNDECIDED");
-      note += fmt::format(", {} undecided ({})", result.undecided, result.doubt);
+// Replays the case files among the expected failures; answers how many pass. Those of laws not selected are left out.
+std::size_t CountPassing(const Expected& expected, const std::vector<const Property*>& selected,
+                         subjects::Subject& subject) {
+  std::size_t passing = 0;
+  for (const ExpectedFailure& one : expected.failures) {
+    if (one.case_file.empty()) continue;
+    const std::string where = fmt::format("{}:{}", expected.file.string(), one.line);
+    subjects::Case c;
+    try {
+      c = subjects::ReadCase(one.case_file);
+    } catch (const subjects::CaseError& error) {
+      throw UsageError(fmt::format("{}: {}", where, error.what()));
     }
+    const Property* const property = properties::FindProperty(c.property);
+    if (property == nullptr) throw UsageError(fmt::format("{}: the case names no law of ours", where));
+    if (std::find(selected.begin(), selected.end(), property) == selected.end()) continue;
+    properties::Context context{subject, oracle::Tier::kReferee};
+    if (properties::Judge(*property, c, context).verdict == properties::Verdict::kViolated) continue;
+    ++passing;
+    fmt::print("  {} {:28} {}\n", Bad("PASSES   "), property->name,
+               Wrapped(fmt::format("{} was expected to fail: remove line {} of {}", one.case_file.string(), one.line,
+                                   expected.file.string()),
+                       41));
   }
-  fmt::print("  {} {:24} {}\n", verdict, property.name, Wrapped(note, 37));
+  return passing;
+}
+
+void WriteFiles(const CheckRun& run, const Expected& expected, const std::filesystem::path& json,
+                const std::filesystem::path& junit) {
+  if (!json.empty()) WriteResults(json, run);
+  if (!junit.empty()) WriteJUnit(junit, run, expected);
+}
+
+// Found out before minutes of work, not after.
+void CheckOutputs(const std::filesystem::path& json, const std::filesystem::path& junit) {
+  for (const std::filesystem::path& file : {json, junit}) {
+    if (file.empty()) continue;
+    if (std::filesystem::is_directory(file))
+      throw UsageError(fmt::format("{} is a folder; name a file", file.string()));
+    CheckWritable(std::filesystem::absolute(file).parent_path(), "choose another place for " + file.string());
+  }
 }
 
 }  // namespace
 
 int Check(const CheckOptions& options) {
-  const std::vector<const Property*> selected = SelectProperties(options.properties);
+  const properties::Ops ops = SelectOps(options.ops);
+  const std::vector<const Property*> selected = SelectProperties(options.properties, ops, options.nightly);
+  Expected expected = ExpectedOf(options.expected_failures);
+  expected.strict = options.num_shards == 1;
   CheckWritable(options.findings, "choose another with --findings");
+  CheckOutputs(options.json, options.junit);
   const auto subject = OpenSubject(options.subject, options.time_limit_seconds);
   const subjects::SubjectInfo& info = subject->info();
-  fmt::print("seed {}; {} ({})\n  {}\n", options.seed, TitleOf(info), options.subject,
-             Wrapped(fmt::format("claims {}; {}, {} each, {} oracle", ClaimText(info), Counted(selected.size(), "law"),
-                                 Counted(options.cases, "case"), oracle::TierName(options.tier)),
+
+  CheckRun run;
+  run.subject = options.subject;
+  run.title = TitleOf(info);
+  run.time_limit_seconds = options.time_limit_seconds;
+  run.seed = options.seed;
+  run.cases = options.cases;
+  run.num_shards = options.num_shards;
+  run.shards = {options.shard};
+  run.ops = ops;
+  const std::string shard_text =
+      run.num_shards > 1 ? fmt::format(", shard {}/{}", options.shard, options.num_shards) : "";
+  fmt::print("seed {}; {} ({})\n  {}\n", run.seed, run.title, run.subject,
+             Wrapped(fmt::format("{}; {}, {} each{}, {} oracle", OpsText(SubjectOps(info) & ops),
+                                 Counted(selected.size(), "law"), Counted(run.cases, "case"), shard_text,
+                                 oracle::TierName(options.tier)),
                      2));
 
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
   const auto elapsed = [start] { return std::chrono::duration<double>(Clock::now() - start).count(); };
   Progress progress;
-  std::size_t violated = 0;
-  std::size_t undecided = 0;
-  std::size_t not_run = 0;
-  std::size_t skipped = 0;
-  std::uint64_t cases = 0;
   for (std::size_t i = 0; i < selected.size(); ++i) {
     const Property& property = *selected[i];
     properties::EngineOptions engine;
     engine.seed = options.seed;
     engine.cases = options.cases;
+    engine.ops = ops;
+    engine.shard = options.shard;
+    engine.num_shards = options.num_shards;
     engine.tier = options.tier;
     if (options.seconds > 0) {
       // What is left, shared evenly among the laws still to come.
@@ -81,33 +116,50 @@ int Check(const CheckOptions& options) {
     engine.progress = [&](std::uint64_t done) {
       progress.Show(fmt::format("[{:2}/{}] {} {}/{}", i + 1, selected.size(), property.name, done, options.cases));
     };
-    const bool time_is_up = options.seconds > 0 && elapsed() >= options.seconds;
-    const PropertyResult result = time_is_up ? PropertyResult{} : properties::RunProperty(property, *subject, engine);
+    LawResult law;
+    law.law = property.name;
+    const double before = elapsed();
+    const bool time_is_up = options.seconds > 0 && before >= options.seconds;
+    if (!time_is_up) law.result = properties::RunProperty(property, *subject, engine);
+    law.seconds = elapsed() - before;
     progress.Clear();
-    PrintLine(property, result);
-    if (!result.findings.empty()) fmt::print("    law      {}\n", Wrapped(property.law, 13));
-    for (std::size_t k = 0; k < result.findings.size(); ++k) {
-      Present(result.findings[k], {options.subject, options.time_limit_seconds}, options.findings,
-              fmt::format("{}-{}-{}", FileStem(options.subject), property.name, k + 1));
+    for (const properties::Finding& finding : law.result.findings) {
+      law.files.push_back(KeepFinding(
+          finding, options.findings, fmt::format("{}-{}-{}", FileStem(options.subject), property.name, finding.index)));
     }
+    PrintLaw(run, law, expected);
     std::fflush(stdout);
-    cases += result.cases;
-    violated += result.violated > 0;
-    undecided += result.undecided > 0;
-    not_run += result.cases == 0;
-    skipped += result.cases > 0 && result.not_applicable == result.cases;
+    run.laws.push_back(std::move(law));
   }
-  const std::string not_run_text = not_run > 0 ? fmt::format(", {} not run", not_run) : "";
-  fmt::print("{}: {} of {} violated, {} undecided, {} skipped{}; {} in {:.1f} s\n",
-             violated > 0                 ? Bad("findings")
-             : not_run > 0                ? Doubtful("incomplete")
-             : skipped == selected.size() ? Doubtful("skipped")
-                                          : Good("clean"),
-             violated, Counted(selected.size(), "law"), undecided, skipped, not_run_text, Counted(cases, "case"),
-             elapsed());
-  if (violated > 0) return kFindings;
-  if (not_run > 0) return kBudget;
-  return skipped == selected.size() ? kSkipped : kClean;
+  const std::size_t passing = expected.strict ? CountPassing(expected, selected, *subject) : 0;
+  PrintOperations(run);
+  WriteFiles(run, expected, options.json, options.junit);
+  return PrintSummary(run, expected, passing, elapsed());
+}
+
+int Merge(const MergeOptions& options) {
+  CheckOutputs(options.json, options.junit);
+  CheckRun run = ReadResults(options.files.front());
+  for (std::size_t i = 1; i < options.files.size(); ++i) MergeInto(&run, ReadResults(options.files[i]));
+  Expected expected = ExpectedOf(options.expected_failures);
+  const bool whole = run.shards.size() == run.num_shards;
+  expected.strict = whole;
+  fmt::print("seed {}; {} ({})\n", run.seed, run.title, run.subject);
+  double seconds = 0;
+  for (const LawResult& law : run.laws) {
+    PrintLaw(run, law, expected);
+    seconds += law.seconds;
+  }
+  PrintOperations(run);
+  WriteFiles(run, expected, options.json, options.junit);
+  const int code = PrintSummary(run, expected, 0, seconds);
+  if (whole || code != kClean) return code;
+  std::string missing;
+  for (std::uint64_t shard = 0; shard < run.num_shards; ++shard) {
+    if (!run.shards.contains(shard)) missing += fmt::format("{}{}", missing.empty() ? "" : ", ", shard);
+  }
+  PrintError(fmt::format("of {} shards these are missing: {}", run.num_shards, missing));
+  return kBudget;
 }
 
 }  // namespace assay::cli

@@ -91,21 +91,21 @@ TEST_F(CliTest, CheckOfARightSubjectIsCleanAndLeavesNothing) {
 }
 
 TEST_F(CliTest, EqualSeedsGiveEqualBytesAndStandOnTheFirstLine) {
-  const Ran first = Run("assay check naive --cases 100 --seed 7");
-  const std::string case_file = ReadText(folder() / "assay-findings" / "naive-order-1-minimal.json");
-  const Ran second = Run("assay check naive --cases 100 --seed 7");
+  const Ran first = Run("assay check unshifted --cases 100 --seed 7");
+  const std::string case_file = ReadText(folder() / "assay-findings" / "unshifted-order-1-minimal.json");
+  const Ran second = Run("assay check unshifted --cases 100 --seed 7");
   EXPECT_EQ(WithoutSeconds(first.out), WithoutSeconds(second.out));
   EXPECT_FALSE(case_file.empty());
-  EXPECT_EQ(case_file, ReadText(folder() / "assay-findings" / "naive-order-1-minimal.json"));
+  EXPECT_EQ(case_file, ReadText(folder() / "assay-findings" / "unshifted-order-1-minimal.json"));
   EXPECT_EQ(Lines(first.out).front().find("seed 7;"), 0u) << first.out;
-  EXPECT_NE(WithoutSeconds(first.out), WithoutSeconds(Run("assay check naive --cases 100 --seed 8").out));
+  EXPECT_NE(WithoutSeconds(first.out), WithoutSeconds(Run("assay check unshifted --cases 100 --seed 8").out));
 }
 
 TEST_F(CliTest, OutputIsPlainInAPipeAndNoLongerThanAScreenIsWide) {
-  Run("assay check naive --property order --cases 50");
+  Run("assay check unshifted --property order --cases 50");
   for (const char* const command :
        {"check relu_normalized --cases 100", "probe", "probe scalar", "report --elements 1 --cases 2",
-        "replay assay-findings/naive-order-1-minimal.json --subject naive", "check saclar", "--help"}) {
+        "replay assay-findings/unshifted-order-1-minimal.json --subject unshifted", "check saclar", "--help"}) {
     const Ran ran = Run(std::string("assay ") + command + " 2>&1 | cat");
     EXPECT_EQ(ran.out.find_first_of("\x1b\r"), std::string::npos) << ran.out;
     if (std::string(command) == "check saclar") continue;  // an error stays on one line

@@ -23,31 +23,64 @@ struct UsageError : std::runtime_error {
 };
 
 inline constexpr double kDefaultTimeLimitSeconds = 10;  // for each call of a subject
+inline constexpr std::uint64_t kDefaultCases = 500;     // for each law
 
 struct CheckOptions {
   std::string subject = "assay";
-  std::vector<std::string> properties;  // empty: all
+  std::vector<std::string> ops;         // empty: all
+  std::vector<std::string> properties;  // empty: all but the nightly ones
+  bool nightly = false;                 // those too
   std::uint64_t seed = 1;
-  std::uint64_t cases = 1000;
+  std::uint64_t cases = kDefaultCases;
+  std::uint64_t shard = 0;
+  std::uint64_t num_shards = 1;
   double seconds = 0;  // for the whole run; 0: no limit
   oracle::Tier tier = oracle::Tier::kBulk;
   std::filesystem::path findings = "assay-findings";
   double time_limit_seconds = kDefaultTimeLimitSeconds;
+  std::filesystem::path json;               // empty: none
+  std::filesystem::path junit;              // likewise
+  std::filesystem::path expected_failures;  // likewise
 };
 int Check(const CheckOptions& options);
+
+struct MergeOptions {
+  std::vector<std::filesystem::path> files;  // at least one
+  std::filesystem::path json;
+  std::filesystem::path junit;
+  std::filesystem::path expected_failures;
+};
+int Merge(const MergeOptions& options);
+
+struct InitOptions {
+  std::string name;
+  std::filesystem::path folder;  // empty: the name
+};
+int Init(const InitOptions& options);
 
 struct ReplayOptions {
   std::filesystem::path file;
   std::string subject = "assay";
   std::string property;  // empty: the one the case names
   double time_limit_seconds = kDefaultTimeLimitSeconds;
+  std::filesystem::path emit_cpp;  // write a stand-alone program here instead of running; empty: run
 };
 int Replay(const ReplayOptions& options);
 
 struct ProbeOptions {
   std::string subject;  // empty: list the built-in subjects and the laws
+  bool laws = false;    // only "LAW GROUP" a line, for scripts
 };
 int Probe(const ProbeOptions& options);
+
+struct PowerOptions {
+  std::vector<std::string> subjects;  // faulty ones that are built in; empty: all
+  std::uint64_t seed = 1;
+  std::uint64_t cases = 400;  // for each law
+  bool nightly = false;       // those too whose law is slow
+  std::filesystem::path out;  // Markdown; empty: none
+};
+int Power(const PowerOptions& options);
 
 struct FuzzOptions {
   std::string subject = "assay";

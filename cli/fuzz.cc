@@ -17,6 +17,7 @@
 #include "cli/console.h"
 #include "cli/findings.h"
 #include "cli/folder.h"
+#include "cli/report_lines.h"
 #include "cli/select.h"
 #include "fuzz/decode.h"
 #include "properties/engine/engine.h"
@@ -96,9 +97,16 @@ bool Examine(const fs::path& artifact, const FuzzOptions& options, subjects::Sub
                artifact.filename().string(), decoded.property->name, properties::VerdictName(judgement.verdict));
     return false;
   }
-  fmt::print("  {} {}\n    law      {}\n", Bad("VIOLATED"), decoded.property->name, Wrapped(decoded.property->law, 13));
-  const properties::Finding finding = properties::Shrink(*decoded.property, subject, c, {});
-  Present(finding, {options.subject}, options.state / "findings", artifact.filename().string());
+  CheckRun run;
+  run.subject = options.subject;
+  run.time_limit_seconds = kDefaultTimeLimitSeconds;
+  LawResult law;
+  law.law = decoded.property->name;
+  law.result.cases = law.result.violated = 1;
+  law.result.tallies[c.op][c.dtype] = {.cases = 1, .holds = 0, .violated = 1, .severity = 0};
+  law.result.findings = {properties::Shrink(*decoded.property, subject, c, {})};
+  law.files = {KeepFinding(law.result.findings.front(), options.state / "findings", artifact.filename().string())};
+  PrintLaw(run, law, {});
   return true;
 }
 

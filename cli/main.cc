@@ -61,8 +61,8 @@ void AddTime(CLI::App* command, const std::string& flag, double& seconds, const 
 }
 
 // CLI11 2.1 takes -1 for 2^64 - 1 and 2^64 for the same.
-void AddInteger(CLI::App* command, const std::string& flag, std::uint64_t& number, std::uint64_t least,
-                const std::string& what) {
+CLI::Option* AddInteger(CLI::App* command, const std::string& flag, std::uint64_t& number, std::uint64_t least,
+                        const std::string& what) {
   const auto parse = [&number, least, flag](const std::string& text) {
     const char* const end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, number);
@@ -71,7 +71,22 @@ void AddInteger(CLI::App* command, const std::string& flag, std::uint64_t& numbe
           flag, fmt::format("\"{}\" is no such number: write an integer from {} to 2^64 - 1", text, least));
     }
   };
-  command->add_option_function<std::string>(flag, parse, what)->default_str(std::to_string(number));
+  return command->add_option_function<std::string>(flag, parse, what)->default_str(std::to_string(number));
+}
+
+// "3/16": the fourth of sixteen.
+CLI::Option* AddShard(CLI::App* command, CheckOptions& check) {
+  const auto parse = [&check](const std::string& text) {
+    const char* const end = text.data() + text.size();
+    const auto [slash, first_error] = std::from_chars(text.data(), end, check.shard);
+    const bool half = first_error == std::errc() && slash != end && *slash == '/';
+    const auto [stop, error] = std::from_chars(half ? slash + 1 : end, end, check.num_shards);
+    if (!half || error != std::errc() || stop != end || check.shard >= check.num_shards) {
+      throw CLI::ValidationError("--shard", fmt::format("\"{}\" is no shard: write I/N with I from 0 to N - 1", text));
+    }
+  };
+  return command->add_option_function<std::string>("--shard", parse,
+                                                   "I/N: only every N-th case, from the I-th on; needs --cases");
 }
 
 void AddOracle(CLI::App* command, oracle::Tier& tier) {
@@ -96,17 +111,39 @@ int Main(int argc, char** argv) {
   CheckOptions check;
   CLI::App* const check_command = app.add_subcommand("check", "Check every law on a subject");
   check_command->add_option("subject", check.subject, "What to check")->capture_default_str();
+  check_command->add_option("--op", check.ops, "Only this operation; may be given again");
   check_command->add_option("--property", check.properties, "Only this law; may be given again");
+  check_command->add_flag("--nightly", check.nightly, "The slow laws too");
   AddInteger(check_command, "--seed", check.seed, 0, "Seed of all cases");
-  AddInteger(check_command, "--cases", check.cases, 1, "Cases for each law");
+  CLI::Option* const cases = AddInteger(check_command, "--cases", check.cases, 1, "Cases for each law");
   AddTime(check_command, "--time", check.seconds, "Stop after this long (90s, 15m, 8h)");
+  AddShard(check_command, check)->needs(cases);
   AddTime(check_command, "--time-limit", check.time_limit_seconds, "For each call of the subject; default 10s");
   AddOracle(check_command, check.tier);
   check_command->add_option("--findings", check.findings, "Folder for failing cases")->capture_default_str();
+  check_command->add_option("--json", check.json, "Write the result to this file, for assay merge and programs");
+  check_command->add_option("--junit", check.junit, "Write the result as JUnit XML");
+  check_command->add_option("--expected-failures", check.expected_failures,
+                            "File of laws (LAW or LAW OPERATION) and case files that must fail, one a line");
   check_command->footer(
       "Examples:\n  assay check                                  our own library\n"
       "  assay check ./my_kernel.so --time 60s        yours\n"
-      "  assay check naive --property exact_shift     one law on a built-in control");
+      "  assay check unshifted --property exact_shift one law on a built-in control\n"
+      "  assay check ./my_kernel.so --cases 100000 --shard 3/16 --json shard3.json");
+
+  MergeOptions merge;
+  CLI::App* const merge_command = app.add_subcommand("merge", "Put the results of shards together");
+  merge_command->add_option("files", merge.files, "Results of assay check --json")->required();
+  merge_command->add_option("--json", merge.json, "Write the whole to this file");
+  merge_command->add_option("--junit", merge.junit, "Write the whole as JUnit XML");
+  merge_command->add_option("--expected-failures", merge.expected_failures, "As for check");
+  merge_command->footer("Example:\n  assay merge shard*.json --junit whole.xml");
+
+  InitOptions init;
+  CLI::App* const init_command = app.add_subcommand("init", "Write the glue for a kernel of your own");
+  init_command->add_option("name", init.name, "Its name, as in C")->required();
+  init_command->add_option("--out", init.folder, "Folder to make; default: the name");
+  init_command->footer("Example:\n  assay init my_kernel");
 
   ReplayOptions replay;
   CLI::App* const replay_command = app.add_subcommand("replay", "Run one case file again and show every value");
@@ -114,13 +151,28 @@ int Main(int argc, char** argv) {
   replay_command->add_option("--subject", replay.subject, "What to run it on")->capture_default_str();
   replay_command->add_option("--property", replay.property, "The law, where the file names none or another is meant");
   AddTime(replay_command, "--time-limit", replay.time_limit_seconds, "For each call of the subject; default 10s");
-  replay_command->footer("Example:\n  assay replay assay-findings/naive-exact_shift-1-minimal.json --subject naive");
+  replay_command->add_option("--emit-cpp", replay.emit_cpp,
+                             "Do not run it: write a stand-alone C++ program that does to this file");
+  replay_command->footer(
+      "Examples:\n  assay replay assay-findings/unshifted-exact_shift-1-minimal.json --subject unshifted\n"
+      "  assay replay case.json --subject ./my_kernel.so --emit-cpp reproducer.cc");
 
   ProbeOptions probe;
   CLI::App* const probe_command =
       app.add_subcommand("probe", "What a subject declares, and which laws apply; without one, what is built in");
   probe_command->add_option("subject", probe.subject, "What to look at");
+  probe_command->add_flag("--laws", probe.laws, "Only LAW GROUP, a line for each, for scripts");
   probe_command->footer("Examples:\n  assay probe\n  assay probe ./my_kernel.so");
+
+  PowerOptions power;
+  CLI::App* const power_command =
+      app.add_subcommand("power", "How many cases each law needs to see the fault it is for, beside allclose");
+  power_command->add_option("subject", power.subjects, "Only these faulty subjects");
+  AddInteger(power_command, "--seed", power.seed, 0, "Seed of all cases");
+  AddInteger(power_command, "--cases", power.cases, 1, "Cases for each fault");
+  power_command->add_flag("--nightly", power.nightly, "Those too whose law is slow");
+  power_command->add_option("--out", power.out, "Write the table as Markdown to this file");
+  power_command->footer("Examples:\n  assay power\n  assay power drops_tail --out power.md");
 
   FuzzOptions fuzz;
   CLI::App* const fuzz_command = app.add_subcommand("fuzz", "Search for violations with libFuzzer");
@@ -163,8 +215,11 @@ int Main(int argc, char** argv) {
   for (int i = 0; i < argc; ++i) report.command_line += (i == 0 ? "assay" : " " + ShellQuoted(argv[i]));
 
   if (*check_command) return Check(check);
+  if (*merge_command) return Merge(merge);
+  if (*init_command) return Init(init);
   if (*replay_command) return Replay(replay);
   if (*probe_command) return Probe(probe);
+  if (*power_command) return Power(power);
   if (*fuzz_command) return Fuzz(fuzz);
   return Report(report);
 }

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/select.h"
@@ -18,20 +20,36 @@ using properties::Property;
 
 void List() {
   fmt::print("{}\n", Bold("Subjects"));
-  fmt::print("  {:30} the library on the best instruction set of this machine\n", "assay");
+  fmt::print("  {:34} the library on the best instruction set of this machine\n", "assay");
   for (const subjects::BuiltIn& built_in : subjects::BuiltIns()) {
-    fmt::print("  {:30} {}\n", built_in.name, built_in.table->description);
+    fmt::print("  {:34} {}\n", built_in.name, Wrapped(built_in.table->description, 37));
   }
-  fmt::print("\n{}\n", Bold("Laws"));
+  const properties::Group* group = nullptr;
   for (const Property& property : properties::Catalogue()) {
-    fmt::print("  {:30} {}\n", property.name, Wrapped(fmt::format("{}\nfinds: {}", property.law, property.finds), 33));
+    if (group == nullptr || *group != property.group) {
+      group = &property.group;
+      fmt::print("\n{}\n", Bold(fmt::format("Laws: {}", properties::GroupName(property.group))));
+    }
+    fmt::print(
+        "  {:34} {}\n", property.name,
+        Wrapped(fmt::format("{}{}\nfinds: {}", property.law, property.nightly ? " (nightly)" : "", property.finds),
+                37));
+  }
+}
+
+void ListLaws() {
+  for (const Property& property : properties::Catalogue()) {
+    if (!property.nightly) fmt::print("{} {}\n", property.name, properties::GroupName(property.group));
   }
 }
 
 // Why none of the law's first cases can be run; empty where one can.
 std::string WhySkipped(const Property& property, const subjects::SubjectInfo& info) {
+  if (!properties::Speaks(property, info)) {
+    return fmt::format("speaks about {}, which it has not", OpsText(property.ops));
+  }
   std::string reason;
-  for (std::uint64_t i = 0; i < 40; ++i) {
+  for (std::uint64_t i = 0; i < 80; ++i) {
     reason = subjects::WhyUnsupported(info, properties::CaseAt(property, info, 1, i));
     if (reason.empty()) break;
   }
@@ -40,9 +58,61 @@ std::string WhySkipped(const Property& property, const subjects::SubjectInfo& in
 
 const char* EmptyRowText(assay_empty_row convention) { return convention == ASSAY_EMPTY_ROW_ZERO ? "zeros" : "NaN"; }
 
+constexpr std::pair<assay_feature, const char*> kFeatures[] = {
+    {ASSAY_FEATURE_MASK, "boolean mask"},
+    {ASSAY_FEATURE_BIAS, "additive bias"},
+    {ASSAY_FEATURE_TEMPERATURE, "temperature"},
+    {ASSAY_FEATURE_TEMPERATURE_LIMITS, "T = 0 and T = inf"},
+    {ASSAY_FEATURE_ROW_STRIDE, "row strides"},
+    {ASSAY_FEATURE_ANY_STRIDE, "any strides"},
+    {ASSAY_FEATURE_IN_PLACE, "in place"},
+    {ASSAY_FEATURE_EMPTY_ROW, "choice of the empty row"},
+    {ASSAY_FEATURE_STATUS, "refuses bad arguments"},
+    {ASSAY_FEATURE_PROBABILITY_TARGETS, "probability targets"},
+    {ASSAY_FEATURE_LABEL_SMOOTHING, "label smoothing"},
+    {ASSAY_FEATURE_IGNORE_INDEX, "ignored rows"},
+    {ASSAY_FEATURE_REDUCTION, "sum and mean"},
+    {ASSAY_FEATURE_CONCURRENT, "concurrent calls"},
+    {ASSAY_FEATURE_FP_ENVIRONMENT, "any floating-point environment"},
+    {ASSAY_FEATURE_CANONICAL_NAN, "canonical NaN"}};
+
+bool IsOfLosses(assay_feature feature) {
+  constexpr std::uint64_t kOfLosses = ASSAY_FEATURE_PROBABILITY_TARGETS | ASSAY_FEATURE_LABEL_SMOOTHING |
+                                      ASSAY_FEATURE_IGNORE_INDEX | ASSAY_FEATURE_REDUCTION;
+  return (feature & kOfLosses) != 0;
+}
+
+// A block for each operation: its dtypes with their claims, and the features it lacks.
+void PrintOperation(const subjects::SubjectInfo& info, assay_op op) {
+  const subjects::OpInfo& one = info.For(op);
+  if (!one.implemented) {
+    fmt::print("  {} {}\n", Doubtful("no "), subjects::OpName(op));
+    return;
+  }
+  fmt::print("  {} {}\n", Good("yes"), subjects::OpName(op));
+  for (int i = 0; i < ASSAY_NUM_DTYPES; ++i) {
+    const auto dtype = static_cast<assay_dtype>(i);
+    if (!info.Has(op, dtype)) continue;
+    fmt::print("        {:5} claim: {}\n", subjects::ElementName(subjects::ElementOf(dtype)),
+               ClaimText(info.Claim(op, dtype)));
+  }
+  std::string without;
+  for (const auto& [feature, text] : kFeatures) {
+    if (info.Can(op, feature) || (IsOfLosses(feature) && !subjects::IsLoss(op))) continue;
+    if (feature == ASSAY_FEATURE_MASK && !subjects::TakesMask(op)) continue;
+    if (feature == ASSAY_FEATURE_BIAS && !subjects::HasLogits(op)) continue;
+    without += (without.empty() ? "" : ", ") + std::string(text);
+  }
+  if (!without.empty()) fmt::print("        {}\n", Wrapped("without " + without, 8));
+}
+
 }  // namespace
 
 int Probe(const ProbeOptions& options) {
+  if (options.laws) {
+    ListLaws();
+    return kClean;
+  }
   if (options.subject.empty()) {
     List();
     return kClean;
@@ -51,31 +121,30 @@ int Probe(const ProbeOptions& options) {
   const subjects::SubjectInfo& info = subject->info();
   fmt::print("{}\n", Bold(TitleOf(info)));
   if (!info.description.empty()) fmt::print("  {}\n", Wrapped(info.description, 2));
-  fmt::print("  claims      {}\n", ClaimText(info));
   fmt::print("  empty row   {} without a mask, {} with one\n", EmptyRowText(info.empty_row_unmasked),
              EmptyRowText(info.empty_row_masked));
+  if (info.plus_inf == ASSAY_PLUS_INF_ANYTHING) fmt::print("  +inf        what a row with +inf gives is not checked\n");
   if (info.alignment_bytes > 1) fmt::print("  alignment   rows start at multiples of {} bytes\n", info.alignment_bytes);
   if (info.over_read_bytes > 0) fmt::print("  over-read   up to {} bytes past a buffer\n", info.over_read_bytes);
-  constexpr std::pair<assay_feature, const char*> kFeatures[] = {
-      {ASSAY_FEATURE_MASK, "boolean mask"},
-      {ASSAY_FEATURE_TEMPERATURE, "temperature"},
-      {ASSAY_FEATURE_TEMPERATURE_LIMITS, "T = 0 and T = inf"},
-      {ASSAY_FEATURE_ROW_STRIDE, "row strides"},
-      {ASSAY_FEATURE_IN_PLACE, "in place"},
-      {ASSAY_FEATURE_EMPTY_ROW, "choice of the empty row"},
-      {ASSAY_FEATURE_STATUS, "refuses bad arguments"}};
-  for (const auto& [feature, text] : kFeatures) {
-    fmt::print("  {}  {}\n", (info.features & feature) != 0 ? Good("yes") : Doubtful("no "), text);
-  }
+  for (int op = 0; op < ASSAY_NUM_ROW_OPS; ++op) PrintOperation(info, static_cast<assay_op>(op));
+
   std::size_t checked = 0;
+  std::size_t nightly = 0;
+  std::map<std::string, std::string> skipped;  // reason: laws
   for (const Property& property : properties::Catalogue()) {
-    const std::string skipped = WhySkipped(property, info);
-    checked += skipped.empty();
-    fmt::print("  {} {}\n", skipped.empty() ? Good("checked") : Doubtful("skipped"),
-               skipped.empty() ? property.name : fmt::format("{:24} {}", property.name, Wrapped(skipped, 35)));
+    const std::string reason = WhySkipped(property, info);
+    if (!reason.empty()) {
+      std::string& laws = skipped[reason];
+      laws += (laws.empty() ? "" : ", ") + std::string(property.name);
+    } else {
+      (property.nightly ? nightly : checked) += 1;
+    }
   }
-  fmt::print("{} of {} laws will be checked: assay check {}\n", checked, properties::Catalogue().size(),
-             ShellQuoted(options.subject));
+  for (const auto& [reason, laws] : skipped) {
+    fmt::print("  {} {}\n", Doubtful("skipped"), Wrapped(fmt::format("{}: {}", reason, laws), 10));
+  }
+  fmt::print("{} of {} laws will be checked{}: assay check {}\n", checked, properties::Catalogue().size(),
+             nightly == 0 ? "" : fmt::format(", {} more with --nightly", nightly), ShellQuoted(options.subject));
   return kClean;
 }
 

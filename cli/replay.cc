@@ -1,56 +1,79 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// assay replay: one case file again, bit for bit, judged by the referee, with every value of the row on the screen.
+// assay replay: one case file again, bit for bit, judged by the referee, with every value of the row on the screen; or
+// as a program of its own (emit_cpp.cc).
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <fstream>
 
 #include "cli/commands.h"
 #include "cli/console.h"
+#include "cli/emit_cpp.h"
+#include "cli/folder.h"
 #include "cli/select.h"
-#include "oracle/oracle.h"
-#include "properties/judging.h"
+#include "properties/bounds.h"
 #include "properties/property.h"
-#include "reports/measure.h"
+#include "properties/truth.h"
 #include "subjects/case_io.h"
+#include "subjects/files.h"
 
 namespace assay::cli {
 namespace {
 
-constexpr std::size_t kShown = 16;  // entries of a row printed
+using subjects::Case;
+using subjects::Role;
 
-// A table of the row that matters: input, result, exact value.
-void PrintRow(const subjects::Case& c, const subjects::SubjectInfo& info, std::size_t row, std::size_t marked,
+constexpr std::size_t kShown = 16;  // outputs of a row printed
+
+std::string Hex(double x) { return fmt::format("{:a}", x); }
+
+// A table of the row that matters: inputs, result, exact value, error and what is allowed.
+void PrintRow(const Case& c, const subjects::SubjectInfo& info, std::size_t row, std::size_t marked,
               const subjects::RunResult& result) {
   std::vector<oracle::Exact> exact;
-  if (c.temperature >= 0) {
-    try {
-      exact = oracle::Softmax(properties::OracleRow(c, row, reports::EmptyRowOf(info, c)), oracle::Tier::kReferee);
-    } catch (const oracle::Undecided& undecided) {
-      fmt::print("  {}\n", Wrapped(undecided.what(), 2));
-    }
+  std::vector<properties::Bound> bounds;
+  try {
+    exact = properties::ExactOf(c, info, oracle::Tier::kReferee);
+    bounds = properties::BoundsOf(c, info);
+  } catch (const oracle::Undecided& undecided) {
+    fmt::print("  {}\n", Wrapped(undecided.what(), 2));
+  } catch (const std::invalid_argument&) {  // a call that must be refused has no exact value
   }
+  const std::size_t cols = subjects::ShapeOf(c, Role::kOut).cols;
+  if (result.out.empty()) return;
   const std::size_t first = marked == SIZE_MAX || marked < kShown ? 0 : marked - kShown / 2;
-  fmt::print("  row {} of the case as it stands\n  {:>6} {:>18} {:>5} {:>18} {:>18} {:>12}\n", row, "entry", "logit",
-             "mask", "got", "nearest", "error, ULP");
-  for (std::size_t j = first; j < std::min(c.cols, first + kShown); ++j) {
-    const std::size_t i = row * c.cols + j;
-    fmt::print("{} {:>6} {:>18} {:>5} {:>18} ", j == marked ? Bad(">") : " ", j, fmt::format("{:a}", c.logits[i]),
-               !c.has_mask      ? "-"
-               : c.mask[i] != 0 ? "shown"
-                                : "hidden",
-               fmt::format("{:a}", result.probs[i]));
+  fmt::print("  row {} of the result as it stands\n  {:>6}", row, "entry");
+  const auto in_table = [&](Role role) { return subjects::ShapeOf(c, role).cols == cols; };
+  ForEachInput(c, [&](Role role, const subjects::Operand&) {
+    if (in_table(role)) fmt::print(" {:>{}}", subjects::RoleName(role), role == Role::kMask ? 6 : 17);
+  });
+  fmt::print(" {:>17} {:>17} {:>11} {:>9}\n", "got", "nearest", "error, ULP", "allowed");
+  for (std::size_t j = first; j < std::min(cols, first + kShown); ++j) {
+    const std::size_t i = row * cols + j;
+    fmt::print("{} {:>6}", j == marked ? Bad(">") : " ", j);
+    ForEachInput(c, [&](Role role, const subjects::Operand& operand) {
+      if (!in_table(role)) return;
+      if (role == Role::kMask) {
+        fmt::print(" {:>6}", operand[i] != 0 ? "shown" : "hidden");
+      } else {
+        fmt::print(" {:>17}", role == Role::kLabels ? fmt::format("{}", operand[i]) : Hex(operand[i]));
+      }
+    });
+    fmt::print(" {:>17}", Hex(result.out[i]));
     if (!exact.empty()) {
-      fmt::print("{:>18} {:>12.4g}", fmt::format("{:a}", exact[j].nearest), oracle::ErrUlp(result.probs[i], exact[j]));
+      fmt::print(" {:>17} {:>11.4g} {:>9.4g}", Hex(exact[i].nearest), oracle::ErrUlp(result.out[i], exact[i]),
+                 properties::InUlp(bounds[i], exact[i]));
     }
     fmt::print("\n");
   }
-  if (c.cols > kShown) fmt::print("  ({} entries in all)\n", c.cols);
+  if (cols > kShown) fmt::print("  ({} entries in all)\n", cols);
 }
 
 // A file that is named on the command line and is no case is a wrong word there.
-subjects::Case Read(const std::filesystem::path& file) {
+Case Read(const std::filesystem::path& file) {
   try {
     return subjects::ReadCase(file);
   } catch (const subjects::CaseError& error) {
@@ -58,10 +81,7 @@ subjects::Case Read(const std::filesystem::path& file) {
   }
 }
 
-}  // namespace
-
-int Replay(const ReplayOptions& options) {
-  const subjects::Case c = Read(options.file);
+const properties::Property& PropertyOf(const Case& c, const ReplayOptions& options) {
   const std::string name = options.property.empty() ? c.property : options.property;
   if (name.empty()) {
     throw UsageError(fmt::format("{} names no law: say which with --property", options.file.string()));
@@ -71,13 +91,32 @@ int Replay(const ReplayOptions& options) {
                                  options.file.string(), name));
   }
   const properties::Property& property = *SelectProperties({name}).front();
-  if (!subjects::SameBits(property.fit(c), c)) {
+  const bool speaks = (property.ops & properties::Of(c.op)) != 0 && subjects::SameBits(property.fit(c), c);
+  if (!speaks) {
     throw UsageError(fmt::format("{}: the law {} does not speak about this case{}", options.file.string(), name,
                                  c.property.empty() || c.property == name
                                      ? "; choose another with --property (assay probe lists them)"
                                      : ", which was written for " + c.property + "; leave --property out"));
   }
+  return property;
+}
+
+}  // namespace
+
+int Replay(const ReplayOptions& options) {
+  const Case c = Read(options.file);
+  const properties::Property& property = PropertyOf(c, options);
+  if (!options.emit_cpp.empty()) {
+    CheckWritable(std::filesystem::absolute(options.emit_cpp).parent_path(), "choose another place");
+  }
   const auto subject = OpenSubject(options.subject, options.time_limit_seconds);
+  if (!options.emit_cpp.empty()) {
+    subjects::WriteWhole(options.emit_cpp, EmitCpp(c, subject->info(), options.file.filename().string()));
+    const std::string file = ShellQuoted(options.emit_cpp.string());
+    fmt::print("wrote {}\n  {}\n", options.emit_cpp.string(),
+               Bold(fmt::format("c++ -std=c++17 {} -o reproducer -ldl && ./reproducer KERNEL.so", file)));
+    return kClean;
+  }
   fmt::print("{} on {} ({})\n  {}\n", property.name, TitleOf(subject->info()), options.subject,
              Wrapped(property.law, 2));
   fmt::print("  case     {}\n  from     {}\n", Wrapped(subjects::Summary(c), 11), Wrapped(c.origin, 11));
@@ -92,7 +131,8 @@ int Replay(const ReplayOptions& options) {
   // Wrapped before it is coloured: escape sequences have no width.
   const std::string text = Wrapped(judgement.reason.empty() ? verdict : verdict + ": " + judgement.reason, 11);
   fmt::print("  verdict  {}{}\n", coloured, text.substr(verdict.size()));
-  if (c.rows > 0 && c.cols > 0 && judgement.verdict != properties::Verdict::kNotApplicable) {
+  const std::size_t rows = subjects::ShapeOf(c, Role::kOut).rows;
+  if (rows > 0 && judgement.verdict != properties::Verdict::kNotApplicable) {
     const subjects::RunResult result = subject->Run(c);
     if (result.outcome != subjects::Outcome::kReturned) {
       fmt::print("  the call itself: {}\n", result.detail);
@@ -100,7 +140,7 @@ int Replay(const ReplayOptions& options) {
       fmt::print("  the call itself answers {}\n", assay_status_name(result.status));
     } else {
       const properties::Witness at = judgement.witness.value_or(properties::Witness{});
-      PrintRow(c, subject->info(), std::min(at.row, c.rows - 1), judgement.witness ? at.col : SIZE_MAX, result);
+      PrintRow(c, subject->info(), std::min(at.row, rows - 1), judgement.witness ? at.col : SIZE_MAX, result);
     }
   }
   return violated ? kFindings : kClean;

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "subjects/registry.h"
 
 namespace assay::cli {
@@ -21,7 +23,8 @@ std::unique_ptr<subjects::Subject> OpenSubject(std::string_view name, double tim
   }
 }
 
-std::vector<const properties::Property*> SelectProperties(const std::vector<std::string>& names) {
+std::vector<const properties::Property*> SelectProperties(const std::vector<std::string>& names, properties::Ops ops,
+                                                          bool nightly) {
   std::vector<const properties::Property*> selected;
   for (const std::string& name : names) {
     const properties::Property* property = properties::FindProperty(name);
@@ -32,10 +35,47 @@ std::vector<const properties::Property*> SelectProperties(const std::vector<std:
     }
     selected.push_back(property);
   }
-  if (names.empty()) {
-    for (const properties::Property& property : properties::Catalogue()) selected.push_back(&property);
+  if (!names.empty()) return selected;
+  for (const properties::Property& property : properties::Catalogue()) {
+    if ((property.ops & ops) != 0 && (nightly || !property.nightly)) selected.push_back(&property);
   }
   return selected;
+}
+
+properties::Ops SelectOps(const std::vector<std::string>& names) {
+  if (names.empty()) return properties::kAllOps;
+  properties::Ops ops = 0;
+  for (const std::string& name : names) {
+    const properties::Ops before = ops;
+    std::vector<std::string_view> known;
+    for (int op = 0; op < ASSAY_NUM_ROW_OPS; ++op) {
+      known.push_back(subjects::OpName(static_cast<assay_op>(op)));
+      if (name == known.back()) ops |= properties::Of(static_cast<assay_op>(op));
+    }
+    const bool repeated = ops == before && std::find(known.begin(), known.end(), name) != known.end();
+    if (ops == before && !repeated) {
+      throw UsageError(fmt::format("no operation is called \"{}\". Known are: {}", name, fmt::join(known, ", ")));
+    }
+  }
+  return ops;
+}
+
+std::string OpsText(properties::Ops ops) {
+  if (ops == properties::kAllOps) return "all operations";
+  std::string text;
+  for (int op = 0; op < ASSAY_NUM_ROW_OPS; ++op) {
+    if ((ops & properties::Of(static_cast<assay_op>(op))) == 0) continue;
+    text += (text.empty() ? "" : ", ") + std::string(subjects::OpName(static_cast<assay_op>(op)));
+  }
+  return text.empty() ? "no operation" : text;
+}
+
+properties::Ops SubjectOps(const subjects::SubjectInfo& info) {
+  properties::Ops ops = 0;
+  for (int op = 0; op < ASSAY_NUM_ROW_OPS; ++op) {
+    if (info.For(static_cast<assay_op>(op)).implemented) ops |= properties::Of(static_cast<assay_op>(op));
+  }
+  return ops;
 }
 
 std::string ShellQuoted(std::string_view argument) {
@@ -54,14 +94,15 @@ std::string Counted(std::uint64_t number, std::string_view noun) {
   return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
 }
 
-std::string ClaimText(const subjects::SubjectInfo& info) {
-  switch (info.softmax_f32.kind) {
+std::string ClaimText(const assay_claim& claim) {
+  switch (claim.kind) {
     case ASSAY_CLAIM_CORRECTLY_ROUNDED:
-      return "every result correctly rounded";
-    case ASSAY_CLAIM_MAX_ULP:
-      return fmt::format("at most {:g} ULP", info.softmax_f32.max_ulp);
+      return "correctly rounded";
+    case ASSAY_CLAIM_BOUND:
+      return claim.terms == 0 ? fmt::format("{:g} ULP", claim.max_ulp)
+                              : fmt::format("{:g} ULP + {:.3g} of the terms", claim.max_ulp, claim.terms);
     default:
-      return "nothing; held to the textbook bound, n + 6 + 2 (max - x) / T ULP";
+      return "none: held to the textbook bound";
   }
 }
 

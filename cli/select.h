@@ -20,8 +20,20 @@ namespace assay::cli {
 std::unique_ptr<subjects::Subject> OpenSubject(std::string_view name,
                                                double time_limit_seconds = kDefaultTimeLimitSeconds);
 
-// The named laws, all where there is no name. UsageError for an unknown one, with those that exist.
-std::vector<const properties::Property*> SelectProperties(const std::vector<std::string>& names);
+// The named laws; without a name, all that speak about some of `ops`, nightly ones only where wanted. UsageError for an
+// unknown name, with those that exist.
+std::vector<const properties::Property*> SelectProperties(const std::vector<std::string>& names,
+                                                          properties::Ops ops = properties::kAllOps,
+                                                          bool nightly = false);
+
+// The named operations, all where there is no name. UsageError for an unknown one, with those that exist.
+properties::Ops SelectOps(const std::vector<std::string>& names);
+
+// "softmax, log_softmax"; "all operations".
+std::string OpsText(properties::Ops ops);
+
+// What a subject implements.
+properties::Ops SubjectOps(const subjects::SubjectInfo& info);
 
 // The argument as a POSIX shell reads it back, for commands to paste.
 std::string ShellQuoted(std::string_view argument);
@@ -32,7 +44,7 @@ std::string TitleOf(const subjects::SubjectInfo& info);
 // "1 law", "19 laws".
 std::string Counted(std::uint64_t number, std::string_view noun);
 
-// What a subject claims about its softmax: "correctly rounded", "at most 4 ULP", "nothing: held to the textbook bound".
-std::string ClaimText(const subjects::SubjectInfo& info);
+// What a claim says: "correctly rounded", "4 ULP + 2^-50 of the terms", "none, held to the textbook bound".
+std::string ClaimText(const assay_claim& claim);
 
 }  // namespace assay::cli

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Writes the seed corpora: python3 fuzz/make_seeds.py fuzz/corpus. Layout of the softmax seeds: fuzz/decode.h."""
+import math
 import pathlib
 import struct
 import sys
@@ -13,13 +14,32 @@ ROWS = {
     "offset": [1e4 + i / 64 for i in range(17)],
     "ties": [2.5] * 33,
 }
-LAWS = 19  # properties::Catalogue().size(); replay_test.cc says when a law has no seed
+LAWS = 74  # fuzz::Laws().size(); replay_test.cc says when a law has no seed
 
 
-def softmax_seed(law, logits, index):
-    head = bytes([law, index % 32, 1 + index % 2, index % 5, index % 7, index % 16, index % 10, 0])
-    head += struct.pack("<dQQ", 0.5, index, 0xFFFFFFFFFFFFFFF7)
-    return head + struct.pack(f"<{len(logits)}f", *logits)
+def bfloat16(x):
+    """The upper half of the f32: rounded toward zero, a NaN kept quiet."""
+    return struct.pack("<f", x)[2:]
+
+
+def binary16(x):
+    """The nearest f16; beyond the largest finite one, infinity."""
+    return struct.pack("<e", x if abs(x) < 65520 or x != x else math.copysign(INF, x))
+
+
+ELEMENTS = [lambda x: struct.pack("<f", x), lambda x: struct.pack("<d", x), binary16, bfloat16]  # by assay_dtype
+
+
+def softmax_seed(law, name, index):
+    # One or two rows, an operation and a dtype; in every other seed masks, bias, layouts, T and the loss's switches.
+    plain = index % 2 == 0
+    head = [law, index // 2, index // 2 % 4, 1 + index // 2 % 2]
+    head += [0 if plain else index % 256, 0 if plain else index * 7 % 256]
+    head += [index % 32, 0 if plain else index % 10, 0, 0 if plain else index % 3 * 2]
+    head += [0 if plain else (index * (role + 3)) % 256 for role in range(8)] + [0] * 6
+    data = bytes(head) + bytes([0, 1, 2, 3, 249 if index % 5 == 0 else 4, 5, 6, 7])
+    data += struct.pack("<dQQ", 0.5, index, 0xFFFFFFFFFFFFFFF7)
+    return data + b"".join(ELEMENTS[head[2]](x) for x in ROWS[name] * 2)
 
 
 def npy(version, header, data):
@@ -36,11 +56,12 @@ def main():
     root = pathlib.Path(sys.argv[1])
     for folder in ("softmax", "npy"):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    index = 0
+    names = list(ROWS)
     for law in range(LAWS):
-        for name in ("small", list(ROWS)[1 + law % 4]):
-            (root / "softmax" / f"law{law:02}-{name}").write_bytes(softmax_seed(law, ROWS[name], index))
-            index += 1
+        for k in range(4):
+            name = names[(law + k) % len(names)]
+            seed = softmax_seed(law, name, 5 * law + k)
+            (root / "softmax" / f"law{law:02}-{k}-{name}").write_bytes(seed)
     four = struct.pack("<4f", 1, 2, 3, 4)
     seeds = {
         "f4-1d": npy(1, dict_of("<f4", "(4,)"), four),

@@ -5,9 +5,11 @@
 //
 // ASSAY_FUZZ_SUBJECT names the subject: built in, or a shared library (give it -fsanitize=fuzzer-no-link for coverage).
 
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <random>
 
@@ -31,6 +33,21 @@ void Climb(double severity) {
   int digits = 0;
   for (double rest = 1 - severity; rest > 0 && rest < 0.5 && digits < 63; rest *= 2) ++digits;
   closeness_counters[digits] = 1;
+}
+
+// Values that break kernels; each is rounded to the type, which makes infinities of some.
+double Special(assay::subjects::Element element, std::size_t k) {
+  const assay::subjects::FloatFormat format = assay::subjects::FormatOf(element);
+  const double smallest = std::ldexp(1.0, format.min_ulp_log2);
+  const double normal = std::ldexp(smallest, format.precision - 1);
+  const double integers = std::ldexp(1.0, format.precision);  // from here on no odd ones
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+  const double values[] = {0, -0.0, 1, -1, kInf, -kInf, kNaN, format.max_finite, -format.max_finite, smallest,
+                           -smallest, normal, -normal, integers, -integers,
+                           // where exp overflows, is subnormal and vanishes in f32, f16 and f64; sentinels; offsets
+                           89, -87.34, -104, 11.1, -9.8, -17.4, 709.8, -708.4, -745.2, -1e9, -1e4, 1e5, -17};
+  return values[k % std::size(values)];
 }
 
 assay::subjects::Subject& Subject() {
@@ -63,29 +80,28 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   return 0;
 }
 
-// Half of the mutations set a logit to a special value, a neighbour or a copy: libFuzzer's own hardly ever make a
+// Half of the mutations set an element to a special value, a neighbour or a copy: libFuzzer's own hardly ever make a
 // meaningful float.
 extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t max_size,
                                                unsigned seed) {
   std::minstd_rand random(seed);
-  const std::size_t floats = size > kHeaderBytes ? (size - kHeaderBytes) / 4 : 0;
-  if (floats == 0 || random() % 2 == 0) return LLVMFuzzerMutate(data, size, max_size);
-  constexpr std::uint32_t kSpecial[] = {0,          0x80000000, 0x3F800000, 0x7F800000, 0xFF800000, 0x7FC00000,
-                                        0x7F7FFFFF, 0xFF7FFFFF, 0x00000001, 0x80800000, 0xC2AEAC50, 0xC2CFF1B5,
-                                        0xCE6E6B28, 0x47C35000, 0x4B800000, 0xC1880000};
-  std::uint8_t* slot = data + kHeaderBytes + 4 * (random() % floats);
-  std::uint32_t bits = 0;
-  std::memcpy(&bits, slot, 4);
+  const assay::subjects::Element element = assay::fuzz::ElementIn({data, size});
+  const std::size_t bytes = assay::subjects::BytesOf(element);
+  const std::size_t elements = size > kHeaderBytes ? (size - kHeaderBytes) / bytes : 0;
+  if (elements == 0 || random() % 2 == 0) return LLVMFuzzerMutate(data, size, max_size);
+  std::uint8_t* const slot = data + kHeaderBytes + bytes * (random() % elements);
+  assay::subjects::Array one(element, 1);
+  std::memcpy(one.data(), slot, bytes);
   switch (random() % 3) {
     case 0:
-      bits = kSpecial[random() % std::size(kSpecial)];
+      one.Set(0, Special(element, random()));
       break;
     case 1:
-      bits += random() % 2 == 0 ? 1u : ~0u;
+      one.SetBits(0, one.Bits(0) + (random() % 2 == 0 ? 1 : ~std::uint64_t{0}));
       break;
     default:
-      std::memcpy(&bits, data + kHeaderBytes + 4 * (random() % floats), 4);
+      std::memcpy(one.data(), data + kHeaderBytes + bytes * (random() % elements), bytes);
   }
-  std::memcpy(slot, &bits, 4);
+  std::memcpy(slot, one.data(), bytes);
   return size;
 }

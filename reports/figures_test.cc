@@ -17,7 +17,7 @@ namespace {
 MeasureResult Measured3() {
   FakeSubject right;
   FakeSubject nan([](const subjects::Case&, subjects::RunResult& r) {
-    for (float& p : r.probs) p = std::numeric_limits<float>::quiet_NaN();
+    for (std::size_t i = 0; i < r.out.size(); ++i) r.out.Set(i, std::numeric_limits<double>::quiet_NaN());
   });
   const Measured subjects[] = {{"a<b", "ours", &right}, {"twin", "ours", &right}, {"nan", "control", &nan}};
   MeasureOptions options;

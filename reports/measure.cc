@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
@@ -22,8 +23,8 @@ using subjects::Case;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-float VisibleMax(const Case& c) {
-  float row_max = -std::numeric_limits<float>::infinity();
+double VisibleMax(const Case& c) {
+  double row_max = -kInfinity;
   for (std::size_t i = 0; i < c.cols; ++i) {
     if (c.Visible(0, i)) row_max = std::max(row_max, c.logits[i]);
   }
@@ -40,7 +41,7 @@ class RowTruth {
   // Throws oracle::Undecided.
   const std::vector<oracle::Exact>& For(oracle::EmptyRow empty_row) {
     auto& exact = exact_[has_visible_ || empty_row == oracle::EmptyRow::kNaN ? 0 : 1];
-    if (exact.empty()) exact = oracle::Softmax({case_.logits, case_.mask, case_.temperature, empty_row}, tier_);
+    if (exact.empty()) exact = ExactSoftmax(case_, empty_row, tier_);
     return exact;
   }
 
@@ -51,13 +52,13 @@ class RowTruth {
   std::vector<oracle::Exact> exact_[2];
 };
 
-void AddElement(const Case& c, std::size_t i, float row_max, float got, const oracle::Exact& exact, bool failed,
+void AddElement(const Case& c, std::size_t i, double row_max, double got, const oracle::Exact& exact, bool failed,
                 Measurement& m, GapSeries& gaps) {
   const double err_ulp = failed ? kInfinity : oracle::ErrUlp(got, exact);
   const bool misrounded = failed || !oracle::IsNearest(got, exact);
   m.statistics.Add(err_ulp, misrounded);
   if (c.Visible(0, i) && c.temperature > 0) {
-    const double gap = (static_cast<double>(row_max) - static_cast<double>(c.logits[i])) / c.temperature;
+    const double gap = (row_max - c.logits[i]) / c.temperature;
     // NaN and what lies beyond the last bin go nowhere.
     if (gap >= 0 && gap < static_cast<double>(GapSeries::kBins)) {
       const auto bin = static_cast<std::size_t>(gap);
@@ -68,16 +69,16 @@ void AddElement(const Case& c, std::size_t i, float row_max, float got, const or
   if (err_ulp == 0 || (m.worst && err_ulp <= m.worst->err_ulp)) return;
   if (!m.worst) m.worst.emplace();
   m.worst->element = i;
-  m.worst->x = c.logits[i];
-  m.worst->row_max = row_max;
-  m.worst->got = got;
+  m.worst->x = static_cast<float>(c.logits[i]);
+  m.worst->row_max = static_cast<float>(row_max);
+  m.worst->got = static_cast<float>(got);
   m.worst->exact = exact;
   m.worst->err_ulp = err_ulp;  // the caller copies the case, once a row
 }
 
 // The subject's results of a row, or why there are none; `declined` where it answered ASSAY_UNSUPPORTED.
 struct Answer {
-  std::vector<float> probs;
+  subjects::Array probs;
   std::string failure;
   bool declined = false;
 };
@@ -87,8 +88,8 @@ Answer Run(subjects::Subject& subject, const Case& c) {
   if (run.outcome != subjects::Outcome::kReturned) return {{}, run.detail};
   if (run.status == ASSAY_UNSUPPORTED) return {{}, "the subject answered ASSAY_UNSUPPORTED", true};
   if (run.status != ASSAY_OK) return {{}, fmt::format("refused: {}", assay_status_name(run.status))};
-  if (run.probs.size() != c.cols) return {{}, "gave a row of another length"};
-  return {std::move(run.probs), ""};
+  if (run.out.size() != c.cols) return {{}, "gave a row of another length"};
+  return {std::move(run.out), ""};
 }
 
 void MeasureRow(const Measured& subject, const Case& c, RowTruth& truth, Measurement& m, GapSeries& gaps) {
@@ -111,10 +112,10 @@ void MeasureRow(const Measured& subject, const Case& c, RowTruth& truth, Measure
   }
   const bool failed = !answer.failure.empty();
   if (failed && m.failed_rows++ == 0) m.failure = answer.failure;
-  const float row_max = VisibleMax(c);
+  const double row_max = VisibleMax(c);
   const double worst_before = m.worst ? m.worst->err_ulp : 0;
   for (std::size_t i = 0; i < c.cols; ++i) {
-    const float got = failed ? std::numeric_limits<float>::quiet_NaN() : answer.probs[i];
+    const double got = failed ? std::numeric_limits<double>::quiet_NaN() : answer.probs[i];
     AddElement(c, i, row_max, got, (*exact)[i], failed, m, gaps);
   }
   if (m.worst && m.worst->err_ulp > worst_before) m.worst->c = c;
@@ -125,7 +126,7 @@ Measurement NewMeasurement(const Measured& subject, std::string_view family) {
   m.subject = subject.name;
   m.kind = subject.kind;
   m.family = family;
-  m.claim = ClaimText(subject.subject->info().softmax_f32);
+  m.claim = ClaimText(subject.subject->info().Claim(ASSAY_SOFTMAX, ASSAY_F32));
   return m;
 }
 
@@ -223,7 +224,7 @@ std::string ClaimText(const assay_claim& claim) {
   switch (claim.kind) {
     case ASSAY_CLAIM_CORRECTLY_ROUNDED:
       return "correctly rounded";
-    case ASSAY_CLAIM_MAX_ULP:
+    case ASSAY_CLAIM_BOUND:
       return fmt::format("at most {} ULP", Ulp(claim.max_ulp));
     default:
       return "none";
@@ -231,10 +232,42 @@ std::string ClaimText(const assay_claim& claim) {
 }
 
 oracle::EmptyRow EmptyRowOf(const subjects::SubjectInfo& info, const Case& c) {
-  const assay_empty_row by_auto = c.has_mask ? info.empty_row_masked : info.empty_row_unmasked;
-  const bool obeys = (info.features & ASSAY_FEATURE_EMPTY_ROW) != 0;
+  const assay_empty_row by_auto = c.mask.given ? info.empty_row_masked : info.empty_row_unmasked;
+  const bool obeys = info.Can(ASSAY_SOFTMAX, ASSAY_FEATURE_EMPTY_ROW);
   const assay_empty_row chosen = c.empty_row == ASSAY_EMPTY_ROW_AUTO || !obeys ? by_auto : c.empty_row;
   return chosen == ASSAY_EMPTY_ROW_ZERO ? oracle::EmptyRow::kZero : oracle::EmptyRow::kNaN;
+}
+
+subjects::Case SoftmaxCase(std::span<const float> logits, std::span<const std::uint8_t> mask, double temperature) {
+  Case c = subjects::MakeCase(ASSAY_SOFTMAX, ASSAY_F32, 1, logits.size());
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    c.logits.values.SetBits(i, std::bit_cast<std::uint32_t>(logits[i]));
+  }
+  if (!mask.empty()) subjects::Give(c, subjects::Role::kMask);
+  for (std::size_t i = 0; i < mask.size(); ++i) c.mask.values.SetBits(i, mask[i]);
+  c.temperature = temperature;
+  return c;
+}
+
+std::vector<float> Floats(const subjects::Array& values) {
+  std::vector<float> floats(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    floats[i] = std::bit_cast<float>(static_cast<std::uint32_t>(values.Bits(i)));
+  }
+  return floats;
+}
+
+std::vector<oracle::Exact> ExactSoftmax(const Case& c, oracle::EmptyRow empty_row, oracle::Tier tier) {
+  std::vector<double> logits(c.cols);
+  std::vector<std::uint8_t> mask(c.mask.given ? c.cols : 0);
+  for (std::size_t i = 0; i < c.cols; ++i) logits[i] = c.logits[i];
+  for (std::size_t i = 0; i < mask.size(); ++i) mask[i] = static_cast<std::uint8_t>(c.mask.values.Bits(i));
+  oracle::Row row;
+  row.logits = logits;
+  row.mask = mask;
+  row.temperature = c.temperature;
+  row.empty_row = empty_row;
+  return oracle::Softmax(row, tier);
 }
 
 }  // namespace assay::reports

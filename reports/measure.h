@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How wrong a set of subjects is on rows of logits: each row goes through the oracle once and through every subject,
-// and each element's error in ULP is kept in statistics, in the graph against max - x, and as the worst witness.
+// How wrong the softmax of a set of subjects is on rows of f32 logits: each row goes through the oracle once and
+// through every subject, and each element's error in ULP is kept in statistics, in the graph against max - x, and as
+// the worst witness.
 
 #pragma once
 
@@ -95,6 +96,12 @@ void WriteWorstCases(MeasureResult& result, const std::filesystem::path& dir);
 std::string ReplayCommand(const Measurement& measurement);
 
 std::string ClaimText(const assay_claim& claim);
+
+// A softmax in f32 over one row; `mask` is empty or as long as the row.
+subjects::Case SoftmaxCase(std::span<const float> logits, std::span<const std::uint8_t> mask, double temperature);
+std::vector<float> Floats(const subjects::Array& values);
+// The exact result of such a case. Throws oracle::Undecided.
+std::vector<oracle::Exact> ExactSoftmax(const subjects::Case& c, oracle::EmptyRow empty_row, oracle::Tier tier);
 // The convention by which this subject answers a row without a visible entry.
 oracle::EmptyRow EmptyRowOf(const subjects::SubjectInfo& info, const subjects::Case& c);
 

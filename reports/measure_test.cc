@@ -27,7 +27,7 @@ TEST(MeasureTest, FindsTheErrorThatWasPlanted) {
   // Three floats off in the entry 5 of the row of 16, right elsewhere.
   FakeSubject fake([](const subjects::Case& c, subjects::RunResult& r) {
     if (c.cols != 16) return;
-    for (int i = 0; i < 3; ++i) r.probs[5] = std::nextafter(r.probs[5], 2.0f);
+    r.out.SetBits(5, r.out.Bits(5) + 3);
   });
   const Measured subjects[] = {{"fake", "ours", &fake}};
   const MeasureResult result = Measure(subjects, Quick({"normal-1"}));
@@ -41,7 +41,7 @@ TEST(MeasureTest, FindsTheErrorThatWasPlanted) {
   ASSERT_TRUE(m.worst);
   EXPECT_EQ(m.worst->element, 5u);
   EXPECT_EQ(m.worst->c.cols, 16u);
-  EXPECT_EQ(m.worst->x, m.worst->c.logits[5]);
+  EXPECT_EQ(static_cast<double>(m.worst->x), m.worst->c.logits[5]);
   EXPECT_EQ(m.worst->err_ulp, m.statistics.max());
   EXPECT_NE(static_cast<double>(m.worst->got), m.worst->exact.nearest);
 }
@@ -59,7 +59,7 @@ TEST(MeasureTest, ARightSubjectIsNeverMisroundedAndWithinHalfAnUlp) {
 
 TEST(MeasureTest, NanAndFailedCallsAreInfinitelyWrong) {
   FakeSubject fake([](const subjects::Case& c, subjects::RunResult& r) {
-    if (c.cols == 2) r.probs[1] = std::numeric_limits<float>::quiet_NaN();
+    if (c.cols == 2) r.out.Set(1, std::numeric_limits<double>::quiet_NaN());
     if (c.cols == 7) {
       r.outcome = subjects::Outcome::kCrashed;
       r.detail = "SIGSEGV";
@@ -76,7 +76,7 @@ TEST(MeasureTest, NanAndFailedCallsAreInfinitelyWrong) {
 
 TEST(MeasureTest, WhatASubjectDoesNotSupportIsSkippedWithItsReason) {
   FakeSubject fake;
-  fake.info().features = 0;
+  fake.info().For(ASSAY_SOFTMAX).features = 0;
   const Measured subjects[] = {{"fake", "ours", &fake}};
   const Measurement m = Measure(subjects, Quick({"masked-normal"})).measurements[0];
   EXPECT_EQ(m.skipped_rows, std::size(kCols));
@@ -94,12 +94,10 @@ TEST(MeasureTest, WhatASubjectDeclinesIsSkippedToo) {
 }
 
 TEST(MeasureTest, ErrorsAreFiledByTheirDistanceFromTheMaximum) {
-  FakeSubject fake([](const subjects::Case&, subjects::RunResult& r) { r.probs[1] = 0; });
+  FakeSubject fake([](const subjects::Case&, subjects::RunResult& r) { r.out.Set(1, 0); });
   const Measured subjects[] = {{"fake", "ours", &fake}};
-  subjects::Case c;
-  c.cols = 3;
-  c.logits = {4, 1.5f, -std::numeric_limits<float>::infinity()};
-  c.temperature = 0.5;
+  const float logits[] = {4, 1.5f, -std::numeric_limits<float>::infinity()};
+  const subjects::Case c = SoftmaxCase(logits, {}, 0.5);
   const MeasureResult result = MeasureCases(subjects, std::span(&c, 1), "mine", oracle::Tier::kBulk);
   ASSERT_EQ(result.gaps.size(), 1u);
   EXPECT_EQ(result.gaps[0].count[0], 1u);
@@ -110,7 +108,7 @@ TEST(MeasureTest, ErrorsAreFiledByTheirDistanceFromTheMaximum) {
 }
 
 TEST(MeasureTest, WritesTheWorstCaseAndTheCommandThatReplaysIt) {
-  FakeSubject fake([](const subjects::Case&, subjects::RunResult& r) { r.probs[0] *= 1.5f; });
+  FakeSubject fake([](const subjects::Case&, subjects::RunResult& r) { r.out.Set(0, r.out[0] * 1.5); });
   const Measured subjects[] = {{"./my kernel.so", "yours", &fake}};
   MeasureResult result = Measure(subjects, Quick({"ties"}));
   const std::filesystem::path dir = std::filesystem::path(testing::TempDir()) / "assay_measure_test";

@@ -13,6 +13,7 @@
 
 #include "oracle/elementary.h"
 #include "reports/decimal.h"
+#include "reports/measure.h"
 #include "reports/published_claims.h"
 
 namespace assay::reports {
@@ -118,16 +119,12 @@ PublishedFigure JudgeFigure(const std::string& printed, const std::string& exact
 // Runs the kernel on the f32-rounded row and compares with the oracle on that same row.
 void RunKernel(subjects::Subject& kernel, oracle::Tier tier, PublishedResult& result) {
   const PublishedExample& e = result.example;
-  subjects::Case c;
-  c.cols = e.input.size();
-  for (const std::string& x : e.input) c.logits.push_back(std::stof(x));
-  c.temperature = std::stod(e.temperature);
+  std::vector<float> logits;
+  for (const std::string& x : e.input) logits.push_back(std::stof(x));
+  std::vector<std::uint8_t> mask(e.masked.empty() ? 0 : logits.size(), 1);
+  for (const std::size_t i : e.masked) mask[i] = 0;
+  subjects::Case c = SoftmaxCase(logits, mask, std::stod(e.temperature));
   c.origin = "published example " + e.id;
-  if (!e.masked.empty()) {
-    c.has_mask = true;
-    c.mask.assign(c.cols, 1);
-    for (const std::size_t i : e.masked) c.mask[i] = 0;
-  }
   result.got_problem = subjects::WhyUnsupported(kernel.info(), c);
   if (!result.got_problem.empty()) return;
   const subjects::RunResult run = kernel.Run(c);
@@ -135,11 +132,11 @@ void RunKernel(subjects::Subject& kernel, oracle::Tier tier, PublishedResult& re
     result.got_problem = run.detail.empty() ? assay_status_name(run.status) : run.detail;
     return;
   }
-  result.got = run.probs;
-  const auto want = oracle::Softmax({.logits = c.logits, .mask = c.mask, .temperature = c.temperature}, tier);
-  result.got_right = run.probs.size() == want.size();
+  result.got = Floats(run.out);
+  const auto want = ExactSoftmax(c, oracle::EmptyRow::kNaN, tier);
+  result.got_right = run.out.size() == want.size();
   for (std::size_t i = 0; i < want.size() && result.got_right; ++i) {
-    result.got_right = oracle::IsNearest(run.probs[i], want[i]);
+    result.got_right = oracle::IsNearest(run.out[i], want[i]);
   }
 }
 

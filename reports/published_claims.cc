@@ -13,6 +13,7 @@
 
 #include "oracle/elementary.h"
 #include "reports/decimal.h"
+#include "reports/measure.h"
 #include "reports/text.h"
 #include "subjects/random.h"
 #include "subjects/registry.h"
@@ -50,16 +51,20 @@ void SameAs(PublishedResult& result, const std::vector<std::string>& other) {
   Set(result, same, fmt::format("softmax({}) has {} {} digits", Join(other), same ? "the same" : "other", kDigits));
 }
 
+std::vector<float> InputOf(const PublishedExample& example) {
+  std::vector<float> input;
+  for (const std::string& x : example.input) input.push_back(std::stof(x));
+  return input;
+}
+
 // The formula as first written down, on the row as f32: does it fail as the notes say?
-void NaiveFails(PublishedResult& result) {
-  const subjects::BuiltIn* naive = subjects::FindBuiltIn("naive");
-  if (naive == nullptr) return;
-  subjects::Case c;
-  c.cols = result.example.input.size();
-  for (const std::string& x : result.example.input) c.logits.push_back(std::stof(x));
-  const subjects::RunResult run = subjects::InProcess(*naive->table)->Run(c);
-  const bool has_nan = std::any_of(run.probs.begin(), run.probs.end(), [](float p) { return std::isnan(p); });
-  std::string finding = fmt::format("the control 'naive' gives {}", Join(run.probs));
+void UnshiftedFails(PublishedResult& result) {
+  const subjects::BuiltIn* unshifted = subjects::FindBuiltIn("unshifted");
+  if (unshifted == nullptr) return;
+  const subjects::Case c = SoftmaxCase(InputOf(result.example), {}, 1);
+  const std::vector<float> shares = Floats(subjects::InProcess(*unshifted->table)->Run(c).out);
+  const bool has_nan = std::any_of(shares.begin(), shares.end(), [](float p) { return std::isnan(p); });
+  std::string finding = fmt::format("the control 'unshifted' gives {}", Join(shares));
   bool holds = has_nan;
   if (Says(result, "gives the row of [1,2,3]")) {
     const bool same = oracle::SoftmaxDigits(std::vector<std::string>{"1", "2", "3"}, "1", kDigits) == result.exact;
@@ -146,15 +151,13 @@ void ScoreVariance(PublishedResult& result) {
 
 // A mask gives exact zeros; a sentinel of -1e9 does so only beside a visible entry.
 void MaskAgainstSentinel(subjects::Subject& kernel, PublishedResult& result) {
-  subjects::Case c;
-  c.cols = result.example.input.size();
-  for (const std::string& x : result.example.input) c.logits.push_back(std::stof(x));
-  for (const std::size_t i : result.example.masked) c.logits[i] = -std::numeric_limits<float>::infinity();
-  const std::vector<float> minus_infinity = kernel.Run(c).probs;
+  std::vector<float> logits = InputOf(result.example);
+  for (const std::size_t i : result.example.masked) logits[i] = -std::numeric_limits<float>::infinity();
+  const std::vector<float> minus_infinity = Floats(kernel.Run(SoftmaxCase(logits, {}, 1)).out);
   const bool zero = std::all_of(result.example.masked.begin(), result.example.masked.end(),
                                 [&](std::size_t i) { return minus_infinity[i] == 0; });
-  c.logits.assign(c.cols, -1e9f);
-  const std::vector<float> sentinel = kernel.Run(c).probs;
+  logits.assign(logits.size(), -1e9f);
+  const std::vector<float> sentinel = Floats(kernel.Run(SoftmaxCase(logits, {}, 1)).out);
   const bool leaks = std::any_of(sentinel.begin(), sentinel.end(), [](float p) { return p > 0; });
   Set(result, zero && leaks && minus_infinity == result.got,
       fmt::format("−inf gives {}, as the mask does; a row that is −1e9 throughout leaks {}, and −1e9 is beyond f16's "
@@ -170,7 +173,7 @@ void JudgeClaim(subjects::Subject& kernel, PublishedResult& result) {
   } else if (Says(result, "the same point of the simplex as [2, 1, 0]")) {
     SameAs(result, {"2", "1", "0"});
   } else if (Says(result, "naive")) {
-    NaiveFails(result);
+    UnshiftedFails(result);
   } else if (Says(result, "negative 'probability'")) {
     NegativeShare(result);
   } else if (Says(result, "the same as for [2.5, 2.3, 2.1]")) {

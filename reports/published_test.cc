@@ -88,7 +88,7 @@ TEST(PublishedTest, RunsTheKernelOnEverySoftmax) {
     EXPECT_TRUE(r.got_right) << id;
     EXPECT_EQ(r.got.size(), r.example.input.size()) << id;
   }
-  FakeSubject wrong([](const subjects::Case&, subjects::RunResult& r) { r.probs[0] *= 1.001f; });
+  FakeSubject wrong([](const subjects::Case&, subjects::RunResult& r) { r.out.Set(0, r.out[0] * 1.001); });
   PublishedExample example;
   example.op = "softmax";
   example.input = {"9.2", "3.5"};

@@ -8,18 +8,26 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "subjects/case.h"
 #include "subjects/random.h"
 
 namespace assay::reports {
 
+// A row of logits under construction; `mask` is empty where all are visible.
+struct SampleRow {
+  std::size_t cols = 0;
+  std::vector<float> logits;
+  std::vector<std::uint8_t> mask;
+};
+
 struct Family {
   const char* name;         // "normal-10": for the command line, tables and file names
   const char* description;  // one phrase for people
   double temperature;
   // Fills c.logits (already c.cols long) and, where the family has one, the mask.
-  void (*fill)(subjects::Random& random, subjects::Case& c);
+  void (*fill)(subjects::Random& random, SampleRow& row);
 };
 
 std::span<const Family> Families();

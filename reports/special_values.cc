@@ -48,9 +48,10 @@ const std::vector<Row>& Rows() {
   return rows;
 }
 
-std::string List(const std::vector<float>& values) {
+template <class Values>
+std::string List(const Values& values) {
   std::string text = "[";
-  for (std::size_t i = 0; i < values.size(); ++i) text += (i == 0 ? "" : ", ") + Decimal(values[i]);
+  for (std::size_t i = 0; i < values.size(); ++i) text += (i == 0 ? "" : ", ") + Decimal(static_cast<float>(values[i]));
   return text + "]";
 }
 
@@ -60,7 +61,7 @@ std::string InputText(const Row& row) {
   return text;
 }
 
-bool IsRight(float got, const oracle::Exact& exact) {
+bool IsRight(double got, const oracle::Exact& exact) {
   const bool is_plain = exact.nearest > 0 && exact.nearest < 1;
   return is_plain ? oracle::ErrUlp(got, exact) <= kRoughlyRightUlp
                   : oracle::IsNearest(got, exact) || (std::isnan(got) && std::isnan(exact.nearest));
@@ -71,14 +72,9 @@ SpecialValue MeasureOne(const Measured& subject, const Row& row, oracle::Tier ti
   value.subject = subject.name;
   value.name = row.name;
   value.input = InputText(row);
-  subjects::Case c;
-  c.cols = row.logits.size();
-  c.logits = row.logits;
-  c.has_mask = !row.mask.empty();
-  c.mask = row.mask;
-  c.temperature = row.temperature;
+  subjects::Case c = SoftmaxCase(row.logits, row.mask, row.temperature);
   c.origin = fmt::format("special value: {}", row.name);
-  const auto exact = oracle::Softmax({c.logits, c.mask, c.temperature, EmptyRowOf(subject.subject->info(), c)}, tier);
+  const auto exact = ExactSoftmax(c, EmptyRowOf(subject.subject->info(), c), tier);
   std::vector<float> want;
   for (const oracle::Exact& e : exact) want.push_back(static_cast<float>(e.nearest));
   value.want = List(want);
@@ -98,9 +94,9 @@ SpecialValue MeasureOne(const Measured& subject, const Row& row, oracle::Tier ti
   } else if (run.status != ASSAY_OK) {
     value.got = assay_status_name(run.status);
   } else {
-    value.got = List(run.probs);
-    bool right = run.probs.size() == exact.size();
-    for (std::size_t i = 0; right && i < exact.size(); ++i) right = IsRight(run.probs[i], exact[i]);
+    value.got = List(run.out);
+    bool right = run.out.size() == exact.size();
+    for (std::size_t i = 0; right && i < exact.size(); ++i) right = IsRight(run.out[i], exact[i]);
     if (right) value.verdict = "right";
   }
   return value;

@@ -23,17 +23,18 @@ class FakeSubject : public subjects::Subject {
   explicit FakeSubject(Spoil spoil = [](const subjects::Case&, subjects::RunResult&) {}) : spoil_(std::move(spoil)) {
     info_.name = "fake";
     info_.version = "1";
-    info_.features = ASSAY_FEATURES_ALL;
-    info_.has_softmax = true;
-    info_.softmax_f32.kind = ASSAY_CLAIM_CORRECTLY_ROUNDED;
+    subjects::OpInfo& softmax = info_.For(ASSAY_SOFTMAX);
+    softmax.implemented = true;
+    softmax.dtypes = 1u << ASSAY_F32;
+    softmax.features = ASSAY_FEATURES_ALL;
+    softmax.claims[ASSAY_F32].kind = ASSAY_CLAIM_CORRECTLY_ROUNDED;
   }
   const subjects::SubjectInfo& info() const override { return info_; }
   subjects::SubjectInfo& info() { return info_; }
   subjects::RunResult Run(const subjects::Case& c, const subjects::RunOptions& = {}) override {
     subjects::RunResult result;
-    for (const oracle::Exact& e :
-         oracle::Softmax({c.logits, c.mask, c.temperature, EmptyRowOf(info_, c)}, oracle::Tier::kBulk)) {
-      result.probs.push_back(static_cast<float>(e.nearest));
+    for (const oracle::Exact& e : ExactSoftmax(c, EmptyRowOf(info_, c), oracle::Tier::kBulk)) {
+      result.out.PushBack(e.nearest);
     }
     spoil_(c, result);
     return result;
@@ -56,8 +57,8 @@ inline Report FilledReport() {
   report.provenance.seed = 7;
   FakeSubject right;
   FakeSubject wrong([](const subjects::Case&, subjects::RunResult& r) {
-    r.probs[0] = std::numeric_limits<float>::quiet_NaN();
-    if (r.probs.size() == 7) r.status = ASSAY_BAD_SHAPE;
+    r.out.Set(0, std::numeric_limits<double>::quiet_NaN());
+    if (r.out.size() == 7) r.status = ASSAY_BAD_SHAPE;
   });
   const Measured subjects[] = {{"right", "ours", &right}, {kHostile, "control", &wrong}};
   MeasureOptions options;

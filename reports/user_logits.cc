@@ -18,10 +18,10 @@ namespace {
 std::vector<UserEntry> Preview(const Measured& subject, const subjects::Case& c, oracle::Tier tier) {
   if (!subjects::WhyUnsupported(subject.subject->info(), c).empty()) return {};
   const subjects::RunResult run = subject.subject->Run(c);
-  if (run.outcome != subjects::Outcome::kReturned || run.status != ASSAY_OK || run.probs.size() != c.cols) return {};
+  if (run.outcome != subjects::Outcome::kReturned || run.status != ASSAY_OK || run.out.size() != c.cols) return {};
   std::vector<oracle::Exact> exact;
   try {
-    exact = oracle::Softmax({c.logits, c.mask, c.temperature, EmptyRowOf(subject.subject->info(), c)}, tier);
+    exact = ExactSoftmax(c, EmptyRowOf(subject.subject->info(), c), tier);
   } catch (const oracle::Undecided&) {
     return {};
   }
@@ -35,7 +35,8 @@ std::vector<UserEntry> Preview(const Measured& subject, const subjects::Case& c,
   std::vector<UserEntry> preview;
   for (std::size_t k = 0; k < shown; ++k) {
     const std::size_t i = order[k];
-    preview.push_back({0, i, c.logits[i], run.probs[i], exact[i], oracle::ErrUlp(run.probs[i], exact[i])});
+    preview.push_back({0, i, static_cast<float>(c.logits[i]), static_cast<float>(run.out[i]), exact[i],
+                       oracle::ErrUlp(run.out[i], exact[i])});
   }
   return preview;
 }
@@ -57,10 +58,7 @@ UserLogits MeasureUserLogits(std::span<const Measured> subjects, const NpyArray&
   std::vector<subjects::Case> cases(array.rows);
   for (std::size_t row = 0; row < array.rows; ++row) {
     subjects::Case& c = cases[row];
-    c.cols = array.cols;
-    const auto first = array.values.begin() + static_cast<std::ptrdiff_t>(row * array.cols);
-    c.logits.assign(first, first + static_cast<std::ptrdiff_t>(array.cols));
-    c.temperature = temperature;
+    c = SoftmaxCase(std::span(array.values).subspan(row * array.cols, array.cols), {}, temperature);
     c.property = "accuracy";
     c.origin = fmt::format("{}, row {}", user.file, row);
   }
