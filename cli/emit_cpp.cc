@@ -112,8 +112,8 @@ std::string EmitCpp(const Case& c, const subjects::SubjectInfo& info, const std:
                                       args.out.col_stride, "nullptr");
   std::string data = arrays;
   data += fmt::format("const Operand kInputs[] = {{\n{}}};\nconst Operand kOut = {};\n", inputs, out);
-  data += fmt::format("const char* const kInPlace = {};\n",
-                      c.in_place ? fmt::format("\"{}\"", subjects::RoleName(subjects::InPlaceRole(c.op))) : "nullptr");
+  data += fmt::format("const char* const kInPlace = \"{}\";  // the input that out is\n",
+                      c.in_place ? subjects::RoleName(subjects::InPlaceRole(c.op)) : "");
   data += fmt::format("const size_t kOffset = {}, kAlignmentBytes = {}, kOverReadBytes = {};\n", c.offset,
                       info.alignment_bytes, info.over_read_bytes);
   data += fmt::format("const bool kGuardBefore = {};\n", c.guard == subjects::Guard::kBefore);

@@ -136,8 +136,8 @@ LawResult LawFrom(const json& j, const fs::path& folder) {
     finding.minimal_judgement = JudgementFrom(f.at("minimal"));
     finding.worst_judgement = JudgementFrom(f.at("worst"));
     FindingFiles files;
-    files.minimal = folder / f.at("minimal_file").get<std::string>();
-    if (const std::string worst = f.at("worst_file"); !worst.empty()) files.worst = folder / worst;
+    files.minimal = (folder / f.at("minimal_file").get<std::string>()).lexically_normal();
+    if (const std::string worst = f.at("worst_file"); !worst.empty()) files.worst = (folder / worst).lexically_normal();
     finding.minimal = subjects::ReadCase(files.minimal);
     finding.worst = files.worst.empty() ? finding.minimal : subjects::ReadCase(files.worst);
     r.findings.push_back(std::move(finding));
@@ -180,7 +180,7 @@ CheckRun ReadResults(const fs::path& path) {
     run.num_shards = j.at("num_shards");
     run.shards = j.at("shards").get<std::set<std::uint64_t>>();
     run.ops = j.at("ops");
-    for (const json& law : j.at("laws")) run.laws.push_back(LawFrom(law, FolderOf(path)));
+    for (const json& law : j.at("laws")) run.laws.push_back(LawFrom(law, path.parent_path()));
     return run;
   } catch (const UsageError&) {
     throw;

@@ -22,6 +22,16 @@ Judgement JudgeOn(const std::string& name, const subjects::Case& c) {
   return Judge(*FindProperty(c.property), c, context);
 }
 
+// Faults that depend on the calls before or on timing need not show at once: right for the first calls, a race.
+bool ShowsWithin(int times, const std::string& name, const subjects::Case& c) {
+  const auto subject = subjects::Open(name);
+  Context context{*subject, oracle::Tier::kReferee};
+  for (int i = 0; i < times; ++i) {
+    if (Judge(*FindProperty(c.property), c, context).verdict == Verdict::kViolated) return true;
+  }
+  return false;
+}
+
 TEST(RegressionsTest, HoldOnWhatIsRightAndAreViolatedByTheFaultTheyAreNamedAfter) {
   std::size_t replayed = 0;
   for (const auto& entry : std::filesystem::directory_iterator(ASSAY_REGRESSIONS)) {
@@ -41,7 +51,7 @@ TEST(RegressionsTest, HoldOnWhatIsRightAndAreViolatedByTheFaultTheyAreNamedAfter
           << entry.path() << ", " << built_in.name << ": " << judgement.reason;
     }
     if (subjects::FindBuiltIn(entry.path().stem().string()) != nullptr) {
-      EXPECT_EQ(JudgeOn(entry.path().stem().string(), c).verdict, Verdict::kViolated) << entry.path();
+      EXPECT_TRUE(ShowsWithin(300, entry.path().stem().string(), c)) << entry.path();
     }
     ++replayed;
   }

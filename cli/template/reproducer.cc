@@ -137,7 +137,7 @@ int main(int argc, char** argv) {
     unsigned char* const first = Place(o, o.element == kU8 || o.element == kI64 ? 0xA5 : 0xFF);
     const assay_const_matrix matrix = {first, o.row_stride, o.col_stride};
     *InputOf(&args, o.name) = matrix;
-    if (kInPlace != nullptr && std::strcmp(o.name, kInPlace) == 0) out = first;
+    if (std::strcmp(o.name, kInPlace) == 0) out = first;
   }
   if (out == nullptr) out = Place(kOut, 0xA5);
   const assay_matrix matrix = {out, kOut.row_stride, kOut.col_stride};

@@ -150,9 +150,10 @@ struct WritesBeforeRow : FromScalar<WritesBeforeRow, ASSAY_LOG_SOFTMAX> {
 };
 
 struct IntIndex : FromScalar<IntIndex> {
-  static double Logit(const Call& call, std::size_t row, std::size_t col) {
-    const auto index = static_cast<std::int32_t>(col);
-    return static_cast<double>(*AddressOf(call, row, static_cast<std::size_t>(std::ptrdiff_t{index})));
+  // As of `int n = cols; for (int i = 0; i < n; ++i)`.
+  static void Adjust(assay_row_args* args) {
+    const auto cols = static_cast<std::int32_t>(args->cols);
+    args->cols = cols < 0 ? 0 : static_cast<std::size_t>(cols);
   }
 };
 
@@ -182,7 +183,7 @@ std::vector<BuiltIn> LayoutFaults() {
       Fault<WritesIntoGaps>("writes_into_gaps", "memory", "memory_bounds", "Writes zeros behind each row."),
       Fault<WritesBeforeRow>("writes_before_row", "memory", "memory_bounds",
                              "Writes an entry before the first where that begins between 32-byte boundaries."),
-      Fault<IntIndex>("int_index", "index", "index_overflow", "Counts columns in 32 bits."),
+      Fault<IntIndex>("int_index", "index", "index_overflow", "Keeps the number of columns in an int."),
   };
 }
 

@@ -104,8 +104,9 @@ typedef struct assay_matrix {
  * T        a double >= 0; -0 counts as 0. T = inf: z = bias (without bias: equal shares). T = 0, the limit: only the
  *          row's largest visible logits live, with z = bias (without bias: equal shares among the maxima); an error
  *          for logsumexp, cross_entropy and every backward. Subnormal T is an ordinary T.
- * Values   invisible: exactly +0, in log_softmax -inf, in gradients +0. A visible NaN or +inf (in z) makes the row NaN,
- *          but logsumexp of +inf without NaN is +inf. Sigmoid: +inf gives 1, -inf gives +0, NaN gives NaN.
+ * Values   invisible: exactly +0, in log_softmax -inf, in gradients +0. A visible NaN or +inf (in logits or bias) makes
+ *          the whole row NaN, invisible entries included; but logsumexp of +inf without NaN is +inf. Sigmoid: +inf gives
+ *          1, -inf gives +0, NaN gives NaN; an infinity in logits or bias counts as such at every T.
  *          Nothing visible: see empty_row; logsumexp gives -inf. One visible entry: exactly 1, log exactly +0.
  *          Every NaN written is the canonical quiet one, every zero +0.
  * Backward exact in the saved output it is given. An entry with p = 0 (saved = 0; in log_softmax -inf) gives +0
