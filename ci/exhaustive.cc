@@ -124,7 +124,7 @@ struct Pair {
 };
 
 Pair NearestShares(float x) {
-  const float logits[2] = {0, x};
+  const double logits[2] = {0, static_cast<double>(x)};
   oracle::Row row;
   row.logits = logits;
   const std::vector<oracle::Exact> exact = oracle::Softmax(row, oracle::Tier::kBulk);
@@ -156,16 +156,16 @@ bool CheckPairs() {
                                 std::vector<float> logits(2 * count), probs(2 * count);
                                 for (std::uint64_t i = 0; i < count; ++i)
                                   logits[2 * i + 1] = FloatOf(first + static_cast<std::uint32_t>(i));
-                                assay_softmax_args args{};
+                                assay_row_args args{};
                                 args.struct_size = sizeof(args);
-                                args.logits = logits.data();
-                                args.probs = probs.data();
+                                args.logits = {logits.data(), 2, 1};
+                                args.out = {probs.data(), 2, 1};
                                 args.rows = count;
-                                args.cols = args.logits_row_stride = args.probs_row_stride = 2;
+                                args.cols = 2;
                                 args.temperature = 1;
                                 for (std::size_t t = 0; t < tally.size(); ++t) {
                                   std::fill(probs.begin(), probs.end(), -1.0f);
-                                  if (assay_target_subject(t)->softmax(&args) != ASSAY_OK) tally[t].wrong += count;
+                                  if (assay_target_subject(t)->softmax.run(&args) != ASSAY_OK) tally[t].wrong += count;
                                   for (std::uint64_t i = 0; i < count; ++i) {
                                     if (std::memcmp(&probs[2 * i], &want[i], sizeof(Pair)) == 0) continue;
                                     ++tally[t].wrong;

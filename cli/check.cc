@@ -114,7 +114,8 @@ int Check(const CheckOptions& options) {
       engine.seconds = std::max(1e-6, (options.seconds - elapsed()) / static_cast<double>(selected.size() - i));
     }
     engine.progress = [&](std::uint64_t done) {
-      progress.Show(fmt::format("[{:2}/{}] {} {}/{}", i + 1, selected.size(), property.name, done, options.cases));
+      progress.Show(fmt::format("[{:2}/{}] {} {}/{}", i + 1, selected.size(), property.name, done,
+                                properties::CasesOf(property, options.cases)));
     };
     LawResult law;
     law.law = property.name;

@@ -59,14 +59,17 @@ std::string CpuModel() {
   return "";
 }
 
-// Every law on the subject; the first finding of each becomes a case file.
+// Every law of softmax on the subject; the first finding of each becomes a case file.
 void JudgeLaws(const std::string& name, subjects::Subject& subject, const ReportOptions& options, Progress& progress,
                ReportCases& cases, std::vector<LawRow>& rows) {
+  constexpr properties::Ops kSoftmax = properties::Of(ASSAY_SOFTMAX);
   for (const properties::Property& property : properties::Catalogue()) {
+    if (property.nightly || (property.ops & kSoftmax) == 0) continue;
     progress.Show(fmt::format("laws: {} on {}", property.name, name));
     properties::EngineOptions engine;
     engine.seed = options.seed;
     engine.cases = options.cases;
+    engine.ops = kSoftmax;
     engine.max_findings = 1;
     engine.tier = options.tier;
     const properties::PropertyResult result = properties::RunProperty(property, subject, engine);

@@ -2,6 +2,7 @@
 //
 // What the C API refuses, and what of the rest softmax does not serve.
 
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -70,7 +71,10 @@ assay_status CheckValues(const assay_row_args& a) {
   if (!Within(a.dtype, ASSAY_F32, ASSAY_BF16)) return ASSAY_BAD_ENUM;
   if (!Within(a.empty_row, ASSAY_EMPTY_ROW_AUTO, ASSAY_EMPTY_ROW_ZERO)) return ASSAY_BAD_ENUM;
   if (!Within(a.reduction, ASSAY_REDUCTION_NONE, ASSAY_REDUCTION_MEAN)) return ASSAY_BAD_ENUM;
-  if (!(a.temperature >= 0)) return ASSAY_BAD_TEMPERATURE;
+  // By its bits: under a caller's DAZ a negative subnormal compares equal to 0.
+  constexpr std::uint64_t kMinusZero = std::uint64_t{1} << 63;
+  const auto bits = std::bit_cast<std::uint64_t>(a.temperature);
+  if (bits > kMinusZero || std::isnan(a.temperature)) return ASSAY_BAD_TEMPERATURE;
   if (!(a.label_smoothing >= 0 && a.label_smoothing <= 1)) return ASSAY_BAD_PARAMETER;
   if (a.saved.data != nullptr || a.upstream.data != nullptr || a.targets.data != nullptr || a.labels.data != nullptr) {
     return ASSAY_BAD_PARAMETER;

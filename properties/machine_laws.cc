@@ -42,7 +42,7 @@ constexpr Property kMachineLaws[] = {
      "No earlier call changes a bit: not of NaN, another shape, type or operation.",
      "scratch reused without being cleared, caches by address or shape", Valid, CheckHistory},
     {"concurrent_calls", Group::kMachine, kAllOps, "Calls from several threads at once give the bits of a lone call.",
-     "static scratch", OutOfPlace, CheckConcurrentCalls},
+     "static scratch", OutOfPlace, CheckConcurrentCalls, false, false, 4},
     {"fp_environment_restored", Group::kMachine, kAllOps,
      "The caller finds its rounding mode, FTZ, DAZ and exception masks as they were; its sticky flags too where "
      "promised.",

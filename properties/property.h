@@ -72,6 +72,7 @@ struct Property {
   Judgement (*check)(const subjects::Case& c, Context& context);
   bool asks_oracle = false;  // a violation found with the bulk oracle is confirmed by the referee
   bool nightly = false;      // too slow for an ordinary run; named explicitly it runs all the same
+  unsigned cost = 1;         // one of its cases takes the time of so many: a run has that many fewer
 };
 
 // All laws, by group.

@@ -241,7 +241,7 @@ Case WithEmptyRow(Case c) {
 Case WithManySmallTerms(Case c) {
   c = Valid(std::move(c));
   if (HasManySmallTerms(c, std::size_t{1} << 16)) return c;
-  const std::uint64_t log2 = Mix(c.law_key) % 16 == 0 ? 20 : 16 + Mix(c.law_key + 1) % 2;
+  const std::uint64_t log2 = Mix(c.law_key) % 64 == 0 ? 20 : 16 + Mix(c.law_key + 1) % 2;
   c = Fresh(c, 1, (std::size_t{1} << log2) + Mix(c.law_key + 2) % 9);
   FillWithSmallTerms(c);
   return c;

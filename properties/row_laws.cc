@@ -80,7 +80,7 @@ constexpr Property kLaws[] = {
     {"empty_row", Group::kRow, kMaskable, "A row with nothing visible follows the declared convention.",
      "0/0, conventions mixed up", WithEmptyRow, CheckEmptyRow},
     {"absorption", Group::kRow, kSums, "Many small terms beside a large one keep their mass.",
-     "sums that stall, accumulators of few bits", WithManySmallTerms, CheckAbsorption},
+     "sums that stall, accumulators of few bits", WithManySmallTerms, CheckAbsorption, false, false, 16},
     {"absorption_long", Group::kRow, kSums, "So do 2^24 and more of them.", "f32 counts that end at 2^24",
      WithPageOfSmallTerms, CheckAbsorptionLong, false, true},
     {"split_merge", Group::kRow, kSoftmax, "The shares of a part, times the part's weight, are those of the row.",

@@ -183,7 +183,7 @@ PropertyResult RunProperty(const Property& property, subjects::Subject& subject,
   Context context{watched, options.tier};
   std::array<std::uint64_t, ASSAY_NUM_ROW_OPS> last;
   last.fill(UINT64_MAX);
-  for (std::uint64_t i = options.shard; i < options.cases; i += options.num_shards) {
+  for (std::uint64_t i = options.shard; i < CasesOf(property, options.cases); i += options.num_shards) {
     if (i < options.first_index) continue;
     if (Clock::now() >= end) {
       result.ran_out_of_time = true;

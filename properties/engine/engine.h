@@ -19,9 +19,9 @@ namespace assay::properties {
 
 struct EngineOptions {
   std::uint64_t seed = 1;
-  std::uint64_t cases = 1000;
-  Ops ops = kAllOps;        // only these of the law's operations
-  std::uint64_t shard = 0;  // runs the cases i < cases with i mod num_shards == shard
+  std::uint64_t cases = 1000;  // of a law of cost 1; see CasesOf
+  Ops ops = kAllOps;           // only these of the law's operations
+  std::uint64_t shard = 0;     // runs the cases i < cases with i mod num_shards == shard
   std::uint64_t num_shards = 1;
   std::uint64_t first_index = 0;      // none before this: to go on where an earlier run ended
   double seconds = 0;                 // stop after this long even where cases remain; 0 = no limit
@@ -77,6 +77,11 @@ struct PropertyResult {
   std::vector<Finding> findings;  // distinct minimal cases, by index, at most max_findings for each op
   std::vector<Death> deaths;      // by index, at most kQuarantineAfter for each (op, how)
 };
+
+// How many cases of the property a run of so many has: fewer where one of them is costly.
+inline std::uint64_t CasesOf(const Property& property, std::uint64_t cases) {
+  return (cases + property.cost - 1) / property.cost;
+}
 
 // Whether the subject has any of the property's operations (among `ops`) in any dtype.
 bool Speaks(const Property& property, const subjects::SubjectInfo& info, Ops ops = kAllOps);
