@@ -174,7 +174,7 @@ TEST_F(BadInputTest, CaseFilesThatCannotBeReplayed) {
   refused("nameless.json", "names no law", "--property");
   refused("future.json", "\"not_yet\"", "--property");
   refused("float.json", "logits[0]", "write floats in hex");
-  refused("short.json", "rows * cols is 3", "make them equal");
+  refused("short.json", "its shape asks for 3", "make them equal");
   ExpectRefused("assay replay good.json --property ordre", kUsageCode, {"no law is called \"ordre\"", "Known are"});
 }
 

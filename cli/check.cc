@@ -71,13 +71,20 @@ void CheckOutputs(const std::filesystem::path& json, const std::filesystem::path
 
 int Check(const CheckOptions& options) {
   const properties::Ops ops = SelectOps(options.ops);
-  const std::vector<const Property*> selected = SelectProperties(options.properties, ops, options.nightly);
+  std::vector<const Property*> selected = SelectProperties(options.properties, ops, options.nightly);
   Expected expected = ExpectedOf(options.expected_failures);
   expected.strict = options.num_shards == 1;
   CheckWritable(options.findings, "choose another with --findings");
   CheckOutputs(options.json, options.junit);
   const auto subject = OpenSubject(options.subject, options.time_limit_seconds);
   const subjects::SubjectInfo& info = subject->info();
+  // Laws about operations that it has not would only fill the screen; a law that was named is shown as skipped.
+  const std::size_t known = selected.size();
+  const properties::Ops its_ops = ops & SubjectOps(info);
+  if (options.properties.empty()) selected = SelectProperties({}, its_ops, options.nightly);
+  const std::string others = known == selected.size()
+                                 ? ""
+                                 : fmt::format(" ({} more are about operations it has not)", known - selected.size());
 
   CheckRun run;
   run.subject = options.subject;
@@ -91,9 +98,8 @@ int Check(const CheckOptions& options) {
   const std::string shard_text =
       run.num_shards > 1 ? fmt::format(", shard {}/{}", options.shard, options.num_shards) : "";
   fmt::print("seed {}; {} ({})\n  {}\n", run.seed, run.title, run.subject,
-             Wrapped(fmt::format("{}; {}, {} each{}, {} oracle", OpsText(SubjectOps(info) & ops),
-                                 Counted(selected.size(), "law"), Counted(run.cases, "case"), shard_text,
-                                 oracle::TierName(options.tier)),
+             Wrapped(fmt::format("{}; {}{}, {} each{}, {} oracle", OpsText(its_ops), Counted(selected.size(), "law"),
+                                 others, Counted(run.cases, "case"), shard_text, oracle::TierName(options.tier)),
                      2));
 
   using Clock = std::chrono::steady_clock;

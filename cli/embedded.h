@@ -13,7 +13,7 @@ std::string_view CApiHeader();  // assay/assay.h
 std::string_view KernelTemplate();
 std::string_view CMakeTemplate();
 std::string_view ReadmeTemplate();
-// template/reproducer.cc: @LINES@ in it stand for what replay --emit-cpp fills in.
+// template/reproducer.cc.in: @LINES@ in it stand for what replay --emit-cpp fills in.
 std::string_view ReproducerTemplate();
 
 }  // namespace assay::cli

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Fills template/reproducer.cc with a case.
+// Fills template/reproducer.cc.in with a case.
 
 #include "cli/emit_cpp.h"
 

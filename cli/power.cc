@@ -90,9 +90,10 @@ int Power(const PowerOptions& options) {
       throw UsageError(fmt::format("\"{}\" is no faulty subject that is built in; assay probe lists them", name));
     }
   }
-  fmt::print("seed {}; accepted from n on by (a) {}, (b) {}, (c) {}, (d) {}\n", options.seed,
-             properties::Criteria()[0].name, properties::Criteria()[1].name, properties::Criteria()[2].name,
-             properties::Criteria()[3].name);
+  fmt::print("seed {}; the row length from which on each of these accepts the fault on N(0, 1) rows:\n", options.seed);
+  for (std::size_t i = 0; i < properties::kCriteria; ++i) {
+    fmt::print("  ({}) {}\n", static_cast<char>('a' + static_cast<char>(i)), properties::Criteria()[i].name);
+  }
   fmt::print("  {:34} {:>6} {:>6} {:>6} {:>6}  {:30} {}\n", "fault", "(a)", "(b)", "(c)", "(d)", "rejected by",
              "cases for 95 %");
   std::vector<Row> rows;
