@@ -22,8 +22,9 @@ struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-inline constexpr double kDefaultTimeLimitSeconds = 10;  // for each call of a subject
-inline constexpr std::uint64_t kDefaultCases = 500;     // for each law
+inline constexpr double kDefaultTimeLimitSeconds = 10;                      // for each call of a subject
+inline constexpr std::uint64_t kDefaultCases = 500;                         // for each law
+inline constexpr std::uint64_t kUntilTheTimeIsUp = std::uint64_t{1} << 40;  // --time without --cases
 
 struct CheckOptions {
   std::string subject = "assay";

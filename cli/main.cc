@@ -85,8 +85,8 @@ CLI::Option* AddShard(CLI::App* command, CheckOptions& check) {
       throw CLI::ValidationError("--shard", fmt::format("\"{}\" is no shard: write I/N with I from 0 to N - 1", text));
     }
   };
-  return command->add_option_function<std::string>("--shard", parse,
-                                                   "I/N: only every N-th case, from the I-th on; needs --cases");
+  return command->add_option_function<std::string>(
+      "--shard", parse, "I/N, I from 0 to N - 1: only the cases I, I + N, I + 2 N ...; needs --cases");
 }
 
 void AddOracle(CLI::App* command, oracle::Tier& tier) {
@@ -116,15 +116,18 @@ int Main(int argc, char** argv) {
   check_command->add_flag("--nightly", check.nightly, "The slow laws too");
   AddInteger(check_command, "--seed", check.seed, 0, "Seed of all cases");
   CLI::Option* const cases = AddInteger(check_command, "--cases", check.cases, 1, "Cases for each law");
-  AddTime(check_command, "--time", check.seconds, "Stop after this long (90s, 15m, 8h)");
+  AddTime(check_command, "--time", check.seconds,
+          "Stop after this long (90s, 15m, 8h); without --cases, go on until then");
   AddShard(check_command, check)->needs(cases);
   AddTime(check_command, "--time-limit", check.time_limit_seconds, "For each call of the subject; default 10s");
   AddOracle(check_command, check.tier);
   check_command->add_option("--findings", check.findings, "Folder for failing cases")->capture_default_str();
   check_command->add_option("--json", check.json, "Write the result to this file, for assay merge and programs");
   check_command->add_option("--junit", check.junit, "Write the result as JUnit XML");
-  check_command->add_option("--expected-failures", check.expected_failures,
-                            "File of laws (LAW or LAW OPERATION) and case files that must fail, one a line");
+  check_command->add_option(
+      "--expected-failures", check.expected_failures,
+      "File of laws (LAW or LAW OPERATION) that must fail, one a line, and of case files that must violate "
+      "their laws still");
   check_command->footer(
       "Examples:\n  assay check                                  our own library\n"
       "  assay check ./my_kernel.so --time 60s        yours\n"
@@ -214,6 +217,7 @@ int Main(int argc, char** argv) {
   }
   for (int i = 0; i < argc; ++i) report.command_line += (i == 0 ? "assay" : " " + ShellQuoted(argv[i]));
 
+  if (check.seconds > 0 && cases->count() == 0) check.cases = kUntilTheTimeIsUp;
   if (*check_command) return Check(check);
   if (*merge_command) return Merge(merge);
   if (*init_command) return Init(init);

@@ -48,7 +48,9 @@ std::string WhySkipped(const Property& property, const subjects::SubjectInfo& in
   if (!properties::Speaks(property, info)) return "about operations it has not";
   std::string reason;
   for (std::uint64_t i = 0; i < 80; ++i) {
-    reason = subjects::WhyUnsupported(info, properties::CaseAt(property, info, 1, i));
+    const subjects::Case c = properties::CaseAt(property, info, 1, i);
+    reason = properties::WhyNoSay(property, info, c.op);
+    if (reason.empty()) reason = subjects::WhyUnsupported(info, c);
     if (reason.empty()) break;
   }
   return reason;
@@ -128,9 +130,11 @@ int Probe(const ProbeOptions& options) {
 
   std::size_t checked = 0;
   std::size_t nightly = 0;
+  std::size_t about_others = 0;
   std::map<std::string, std::string> skipped;  // reason: laws
   for (const Property& property : properties::Catalogue()) {
     const std::string reason = WhySkipped(property, info);
+    about_others += properties::Speaks(property, info) ? 0 : 1;
     if (!reason.empty()) {
       std::string& laws = skipped[reason];
       laws += (laws.empty() ? "" : ", ") + std::string(property.name);
@@ -141,7 +145,8 @@ int Probe(const ProbeOptions& options) {
   for (const auto& [reason, laws] : skipped) {
     fmt::print("  {} {}\n", Doubtful("skipped"), Wrapped(fmt::format("{}: {}", reason, laws), 10));
   }
-  fmt::print("{} of {} laws will be checked{}: assay check {}\n", checked, properties::Catalogue().size(),
+  fmt::print("{} of {} laws about its operations will be checked{}: assay check {}\n", checked,
+             properties::Catalogue().size() - about_others,
              nightly == 0 ? "" : fmt::format(", {} more with --nightly", nightly), ShellQuoted(options.subject));
   return kClean;
 }

@@ -113,8 +113,14 @@ int Replay(const ReplayOptions& options) {
   if (!options.emit_cpp.empty()) {
     subjects::WriteWhole(options.emit_cpp, EmitCpp(c, subject->info(), options.file.filename().string()));
     const std::string file = ShellQuoted(options.emit_cpp.string());
+    const bool library = options.subject.ends_with(".so");
+    const std::string kernel =
+        library ? ShellQuoted(options.subject.find('/') == std::string::npos ? "./" + options.subject : options.subject)
+                : "KERNEL.so";
     fmt::print("wrote {}\n  {}\n", options.emit_cpp.string(),
-               Bold(fmt::format("c++ -std=c++17 {} -o reproducer -ldl && ./reproducer KERNEL.so", file)));
+               Bold(fmt::format("c++ -std=c++17 {} -o reproducer -ldl && ./reproducer {}", file, kernel)));
+    fmt::print(
+        "It makes the one call of the case and judges each result alone; what a law compares it with is not there.\n");
     return kClean;
   }
   fmt::print("{} on {} ({})\n  {}\n", property.name, TitleOf(subject->info()), options.subject,
@@ -143,6 +149,7 @@ int Replay(const ReplayOptions& options) {
       PrintRow(c, subject->info(), std::min(at.row, rows - 1), judgement.witness ? at.col : SIZE_MAX, result);
     }
   }
+  if (judgement.verdict == properties::Verdict::kNotApplicable) return kSkipped;
   return violated ? kFindings : kClean;
 }
 

@@ -49,8 +49,9 @@ void PrintCase(const CheckRun& run, const char* which, const subjects::Case& c, 
   fmt::print("{:{}}{}\n", "", kIndent, Wrapped(judgement.reason, kIndent));
   if (judgement.witness && std::isfinite(judgement.witness->err_ulp) && judgement.witness->err_ulp != 0) {
     const properties::Witness& w = *judgement.witness;
-    const std::string text = fmt::format("input {:a} ({:.9g}), got {:a}, want {:a}, error {:.4g} ULP", w.input, w.input,
-                                         w.got, w.want, std::fabs(w.err_ulp));
+    std::string text = fmt::format("got {:a}, want {:a}, error {:.4g} ULP", w.got, w.want, std::fabs(w.err_ulp));
+    // NaN stands for no input of this entry's own, too.
+    if (!std::isnan(w.input)) text = fmt::format("input {:a} ({:.9g}), {}", w.input, w.input, text);
     fmt::print("{:{}}{}\n", "", kIndent, Wrapped(text, kIndent));
   }
   fmt::print("{:{}}{}\n", "", kIndent, Bold(ReplayCommand(run, file)));
@@ -75,6 +76,11 @@ LawOutcome OutcomeOf(const LawResult& law, const Expected& expected) {
     outcome.failed = true;
     outcome.note = fmt::format("expected to fail{}, but passes: remove it from {}",
                                passes != 0 ? " in " + OpsText(passes) : "", expected.file.string());
+  } else if (expected.strict && known != 0 && r.cases == r.not_applicable && !(r.cases == 0 && r.skip_reason.empty())) {
+    outcome.kind = Kind::kPassesUnexpectedly;
+    outcome.failed = true;
+    outcome.note =
+        fmt::format("expected to fail, but cannot run ({}): remove it from {}", r.skip_reason, expected.file.string());
   } else if (violated != 0) {
     outcome.kind = Kind::kExpected;
     outcome.note = fmt::format("{} of {} cases, as expected", r.violated, r.cases);
@@ -163,6 +169,7 @@ void PrintOperations(const CheckRun& run) {
 
 int PrintSummary(const CheckRun& run, const Expected& expected, std::size_t unexpected_cases, double seconds) {
   std::size_t count[7] = {};
+  std::size_t cut_short = 0;
   std::size_t failed = 0;
   std::uint64_t cases = 0;
   bool incomplete = run.shards.size() < run.num_shards;
@@ -170,12 +177,15 @@ int PrintSummary(const CheckRun& run, const Expected& expected, std::size_t unex
     const LawOutcome outcome = OutcomeOf(law, expected);
     ++count[static_cast<std::size_t>(outcome.kind)];
     failed += outcome.failed ? 1 : 0;
+    const bool asked_for = run.cases == kUntilTheTimeIsUp;
+    cut_short += law.result.ran_out_of_time && law.result.cases > 0 && !asked_for ? 1 : 0;
     cases += law.result.cases;
   }
   const auto of = [&](Kind kind) { return count[static_cast<std::size_t>(kind)]; };
   std::string text = fmt::format("{} of {} violated, {} undecided, {} skipped", of(Kind::kViolated),
                                  Counted(run.laws.size(), "law"), of(Kind::kUndecided), of(Kind::kSkipped));
   if (of(Kind::kNotRun) > 0) text += fmt::format(", {} not run", of(Kind::kNotRun));
+  if (cut_short > 0) text += fmt::format(", {} cut short by --time", cut_short);
   if (of(Kind::kExpected) > 0) text += fmt::format(", {} failing as expected", of(Kind::kExpected));
   const std::size_t passing = of(Kind::kPassesUnexpectedly) + unexpected_cases;
   if (passing > 0) text += fmt::format(", {} passing though expected to fail", passing);

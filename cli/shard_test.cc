@@ -13,7 +13,7 @@ namespace assay::cli {
 namespace {
 
 constexpr const char* kCheck =
-    "assay check rounded_shift --cases 90 --property accuracy --property ratio --property order";
+    "assay check rounded_shift --cases 90 --property accuracy --property ratio --property alignment";
 
 class ShardTest : public CliTest {
  protected:
@@ -108,7 +108,7 @@ TEST_F(ShardTest, ExpectedFailuresAreStrict) {
   EXPECT_TRUE(known.Says("expected  accuracy")) << known.out;
   EXPECT_NE(ReadText(folder() / "out.xml").find("failures=\"0\" errors=\"0\" skipped=\"2\""), std::string::npos);
 
-  Write("stale.txt", "accuracy\nratio\norder\n");
+  Write("stale.txt", "accuracy\nratio\nalignment\n");
   const Ran stale = Run(std::string(kCheck) + " --expected-failures stale.txt");
   EXPECT_EQ(stale.code, 1) << stale.out;
   EXPECT_TRUE(stale.Says("expected to fail, but passes: remove it from stale.txt")) << stale.out;
@@ -116,9 +116,9 @@ TEST_F(ShardTest, ExpectedFailuresAreStrict) {
   // A case file stands for itself: on a right subject it passes, and that is a failure.
   const std::string file = Findings(Run(kCheck)).begin()->first;
   Write("cases.txt", "assay-findings/" + file + "\n");
-  EXPECT_EQ(Run("assay check scalar --cases 5 --property order --property accuracy --property ratio").code, 0);
+  EXPECT_EQ(Run("assay check scalar --cases 5 --property alignment --property accuracy --property ratio").code, 0);
   const Ran passes =
-      Run("assay check scalar --cases 5 --property order --property accuracy --property ratio "
+      Run("assay check scalar --cases 5 --property alignment --property accuracy --property ratio "
           "--expected-failures cases.txt");
   EXPECT_EQ(passes.code, 1) << passes.out;
   EXPECT_TRUE(passes.Says("remove line 1 of cases.txt")) << passes.out;

@@ -28,7 +28,8 @@ bool ClaimsNearest(const subjects::SubjectInfo& info, const subjects::Case& c);
 // For every output, in the order of RunResult::out.
 //   correctly rounded: 0.5 ulps. BOUND: max_ulp ulps plus terms times the sum of |terms| of the formula in assay.h.
 //   none: the textbook bound of the working precision (the dtype's own u; Blanchard, Higham & Higham 2021) for the
-//   max-subtracted formula, first order with the quadratic remainder covered, gradual underflow included.
+//   max-subtracted formula, first order with the quadratic remainder covered, gradual underflow included. Sums too long
+//   for a 16-bit type's u are held to f32's.
 //   Infinite where that formula may overflow on the way, and for n u >= 1/2. Entries whose value is fixed (invisible
 //   ones, rows with a visible NaN, rows without a visible entry) have the bound 0.
 // `repeat` as in RunOptions. What the bounds are computed from (shares, sums) is double, rounded outwards by far more

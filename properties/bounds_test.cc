@@ -352,8 +352,19 @@ TEST(BoundsTest, PromiseNothingWhereTheFormulaMayOverflow) {
   c = Softmax(ASSAY_F32, {0, 1});
   c.temperature = 1e-310;
   EXPECT_TRUE(std::isinf(TextbookBounds(c)[0].absolute));
-  Case long_row = subjects::MakeCase(ASSAY_SOFTMAX, ASSAY_BF16, 1, 128);
-  EXPECT_TRUE(std::isinf(TextbookBounds(long_row)[0].absolute)) << "n u = 1/2";
+}
+
+TEST(BoundsTest, HoldLongRowsOfShortTypesToSumsInFloat) {
+  for (const assay_dtype dtype : {ASSAY_BF16, ASSAY_F16}) {
+    for (const std::size_t n : {2000, 60000}) {
+      const Case row = subjects::MakeCase(ASSAY_SOFTMAX, dtype, 1, n);  // n u > 1/2: the type's own u says nothing
+      const double u = subjects::FormatOf(subjects::ElementOf(dtype)).Roundoff();
+      const double relative = TextbookBounds(row)[0].absolute * static_cast<double>(n);
+      EXPECT_GT(relative, 16 * u) << n;
+      // Gradual underflow apart, which in f16 adds the smallest number n times to a sum of n.
+      EXPECT_LT(relative, 32 * u + static_cast<double>(n) * 0x1p-22) << n;
+    }
+  }
 }
 
 // The error of x / T + b is that of its parts, not of what is left of them.

@@ -101,9 +101,6 @@ Judgement CheckHistory(const Case& c, Context& context) {
 // Calls of a few microseconds hardly overlap: the rows are repeated until there are 2^14 elements.
 Judgement CheckConcurrentCalls(const Case& c, Context& context) {
   constexpr std::size_t kElements = 1 << 14;
-  if (!context.subject.info().Can(c.op, ASSAY_FEATURE_CONCURRENT)) {
-    return NotApplicable("the subject does not declare concurrent calls");
-  }
   if (c.rows * c.cols == 0) return {};
   std::vector<std::size_t> rows;
   const std::size_t copies = std::max<std::size_t>(1, std::min(kElements / (c.rows * c.cols), 4096 / c.rows));

@@ -117,9 +117,6 @@ Judgement CheckFpEnvironmentRestored(const Case& c, Context& context) {
 }
 
 Judgement CheckFpEnvironmentIgnored(const Case& c, Context& context) {
-  if (!context.subject.info().Can(c.op, ASSAY_FEATURE_FP_ENVIRONMENT)) {
-    return NotApplicable("the subject does not declare that the caller's floating-point environment has no influence");
-  }
   Judgement judgement = SameInEveryEnvironment(c, context);
   if (judgement.verdict != Verdict::kHolds) return judgement;
   Random random(c.law_key, 16);

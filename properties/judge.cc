@@ -55,7 +55,20 @@ Case Prepare(const Property& property, Case c, const subjects::SubjectInfo& info
   return Settled(property.fit(Settled(subjects::Supported(std::move(c), info))));
 }
 
+std::string WhyNoSay(const Property& property, const subjects::SubjectInfo& info, assay_op op) {
+  constexpr std::pair<assay_feature, const char*> kPromises[] = {
+      {ASSAY_FEATURE_TEMPERATURE, "no temperature"},
+      {ASSAY_FEATURE_CONCURRENT, "concurrent calls are not declared"},
+      {ASSAY_FEATURE_FP_ENVIRONMENT, "that the floating-point environment has no influence is not declared"},
+      {ASSAY_FEATURE_CANONICAL_NAN, "canonical NaNs are not declared"}};
+  for (const auto& [feature, text] : kPromises) {
+    if ((property.needs & feature) != 0 && !info.Can(op, feature)) return text;
+  }
+  return {};
+}
+
 Judgement Judge(const Property& property, const Case& c, Context& context) {
+  if (const std::string why = WhyNoSay(property, context.subject.info(), c.op); !why.empty()) return NotApplicable(why);
   if ((property.ops & Of(c.op)) == 0) {
     return NotApplicable(std::string("the law does not speak about ") + subjects::OpName(c.op));
   }

@@ -73,6 +73,7 @@ struct Property {
   bool asks_oracle = false;  // a violation found with the bulk oracle is confirmed by the referee
   bool nightly = false;      // too slow for an ordinary run; named explicitly it runs all the same
   unsigned cost = 1;         // one of its cases takes the time of so many: a run has that many fewer
+  std::uint64_t needs = 0;   // features (assay_feature) that a subject must declare for the law to have a say
 };
 
 // All laws, by group.
@@ -83,6 +84,9 @@ const Property* FindProperty(std::string_view name);
 // The case with what the subject does not support taken out of it (mask, temperature, strides ...), then fitted. What a
 // law's fit put back although the subject lacks it shows as not applicable.
 subjects::Case Prepare(const Property& property, subjects::Case c, const subjects::SubjectInfo& info);
+
+// What a law needs that the subject does not declare for the operation; empty where nothing is missing.
+std::string WhyNoSay(const Property& property, const subjects::SubjectInfo& info, assay_op op);
 
 // Judges a prepared case: not applicable where the subject does not support it or the law does not speak about its
 // operation; a violation found with the bulk oracle is confirmed by the referee before it is one. The one road for all

@@ -68,7 +68,8 @@ std::tuple<std::size_t, int, std::size_t, std::size_t, std::uint64_t> MeasureOf(
       }
     }
   });
-  return {c.rows * c.cols, switches, Length(c.temperature), length, c.law_key};
+  // Without rows there are no elements; the columns count all the same.
+  return {std::max<std::size_t>(c.rows, 1) * c.cols, switches, Length(c.temperature), length, c.law_key};
 }
 
 Case TargetsToLabels(Case c) {

@@ -57,7 +57,16 @@ Arithmetic::Arithmetic(assay_dtype dtype) {
   largest = format.max_finite;
 }
 
-double Arithmetic::Gamma(double k) const { return k * u < 0.5 ? k * u / (1 - k * u) : kInf; }
+double Arithmetic::Gamma(double k) const {
+  const auto gamma = [](double terms, double unit) {
+    return terms * unit < 0.5 ? terms * unit / (1 - terms * unit) : kInf;
+  };
+  // Where the roundoff of a 16-bit type says nothing about so many terms, they are taken to be summed in f32, as
+  // kernels do; 16 roundings to the type itself are left for everything else.
+  constexpr double kFloatRoundoff = 0x1p-24;
+  const bool short_type = u > kFloatRoundoff;
+  return short_type && k * u >= 0.5 ? gamma(16, u) + gamma(k, kFloatRoundoff) : gamma(k, u);
+}
 
 // p' = p e^r, |r| <= theta_i + SpreadOf + (n - 1 roundings of the sum) + 2 u for each of the two exp + u for the
 // quotient, or 2 u for a product with the reciprocal: Blanchard, Higham & Higham (2021), theorem 4.2, (n + 2 + 2 d) u

@@ -9,7 +9,7 @@
 #
 # PROPERTIES         only these laws (default: all; `assay probe` lists them)
 # OPS                only these operations, e.g. softmax log_softmax
-# CASES              cases for each law; default 300
+# CASES              cases for each law; default: that of assay check
 # SEED               of all cases; default 1
 # TIMEOUT            seconds for each law; default 300
 # LABELS             beside "assay" and the law's group (row, log, gradient, sparsemax, machine)
@@ -23,7 +23,7 @@ function(assay_add_checks target)
   if(NOT TARGET ${target})
     message(FATAL_ERROR "assay_add_checks(${target}): no such target; add the library first")
   endif()
-  foreach(default IN ITEMS CASES=300 SEED=1 TIMEOUT=300 PREFIX=${target})
+  foreach(default IN ITEMS SEED=1 TIMEOUT=300 PREFIX=${target})
     string(REGEX MATCH "^([A-Z]+)=(.*)$" matched ${default})
     if(NOT DEFINED arg_${CMAKE_MATCH_1})
       set(arg_${CMAKE_MATCH_1} ${CMAKE_MATCH_2})
@@ -37,7 +37,10 @@ function(assay_add_checks target)
   endif()
   string(REGEX MATCHALL "[^\n]+" laws "${laws}")
   set(known "")
-  set(options --cases ${arg_CASES} --seed ${arg_SEED})
+  set(options --seed ${arg_SEED})
+  if(DEFINED arg_CASES)
+    list(APPEND options --cases ${arg_CASES})
+  endif()
   foreach(op IN LISTS arg_OPS)
     list(APPEND options --op ${op})
   endforeach()

@@ -166,6 +166,17 @@ bool Speaks(const Property& property, const subjects::SubjectInfo& info, Ops ops
   return ChoiceAt(property, info, ops, 0).has_value();
 }
 
+std::uint64_t CasesOf(const Property& property, const subjects::SubjectInfo& info, Ops ops, std::uint64_t cases) {
+  std::uint64_t pairs = 0;
+  for (int op = 0; op < ASSAY_NUM_ROW_OPS; ++op) {
+    for (int dtype = 0; dtype < ASSAY_NUM_DTYPES; ++dtype) {
+      const auto one = static_cast<assay_op>(op);
+      pairs += (property.ops & ops & Of(one)) != 0 && info.Has(one, static_cast<assay_dtype>(dtype)) ? 1 : 0;
+    }
+  }
+  return (std::max(cases, pairs * (cases / 20)) + property.cost - 1) / property.cost;
+}
+
 Case CaseAt(const Property& property, const subjects::SubjectInfo& info, std::uint64_t seed, std::uint64_t index,
             Ops ops) {
   const Choice choice = ChoiceAt(property, info, ops, index).value();
@@ -183,7 +194,8 @@ PropertyResult RunProperty(const Property& property, subjects::Subject& subject,
   Context context{watched, options.tier};
   std::array<std::uint64_t, ASSAY_NUM_ROW_OPS> last;
   last.fill(UINT64_MAX);
-  for (std::uint64_t i = options.shard; i < CasesOf(property, options.cases); i += options.num_shards) {
+  const std::uint64_t end_index = CasesOf(property, subject.info(), options.ops, options.cases);
+  for (std::uint64_t i = options.shard; i < end_index; i += options.num_shards) {
     if (i < options.first_index) continue;
     if (Clock::now() >= end) {
       result.ran_out_of_time = true;

@@ -78,10 +78,9 @@ struct PropertyResult {
   std::vector<Death> deaths;      // by index, at most kQuarantineAfter for each (op, how)
 };
 
-// How many cases of the property a run of so many has: fewer where one of them is costly.
-inline std::uint64_t CasesOf(const Property& property, std::uint64_t cases) {
-  return (cases + property.cost - 1) / property.cost;
-}
+// How many cases of the property a run of so many has for such a subject: at least a twentieth for each operation and
+// type, as cases are dealt to them in turn; fewer where one of them is costly.
+std::uint64_t CasesOf(const Property& property, const subjects::SubjectInfo& info, Ops ops, std::uint64_t cases);
 
 // Whether the subject has any of the property's operations (among `ops`) in any dtype.
 bool Speaks(const Property& property, const subjects::SubjectInfo& info, Ops ops = kAllOps);

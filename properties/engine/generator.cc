@@ -20,8 +20,10 @@ rc::Gen<std::size_t> Cols() {
   return rc::gen::weightedOneOf<std::size_t>({
       {12, rc::gen::elementOf(std::vector<std::size_t>{1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17})},
       {8, rc::gen::elementOf(std::vector<std::size_t>{23, 31, 32, 33, 47, 63, 64, 65, 100, 127, 128, 129})},
-      {2, rc::gen::elementOf(std::vector<std::size_t>{255, 256, 257, 500, 1000})},
-      {1, rc::gen::elementOf(std::vector<std::size_t>{0, 4095, 6143, 6145})},
+      {2, rc::gen::elementOf(std::vector<std::size_t>{255, 256, 257, 500, 512, 768, 1000, 1023, 1024})},
+      {1, rc::gen::elementOf(std::vector<std::size_t>{0, 2048, 4095, 4096, 6143, 6145, 8192})},
+      {2, rc::gen::map(rc::gen::resize(100, rc::gen::inRange<std::size_t>(0, 1 << 13)),
+                       [](std::size_t n) { return n >> (n % 6); })},  // any length, the short ones more often
   });
 }
 
@@ -39,6 +41,10 @@ Case Draw(Choice choice) {
   const std::size_t cols = *Cols();
   std::size_t rows = *rc::gen::weightedElement<std::size_t>({{8, 1}, {3, 2}, {2, 3}, {1, 5}, {1, 0}});
   if (cols > 500) rows = std::min<std::size_t>(rows, 2);
+  // Now and then more rows than a kernel has lanes, registers or threads.
+  if (cols <= 17 && *rc::gen::resize(100, rc::gen::inRange(0, 12)) == 0) {
+    rows = *rc::gen::resize(100, rc::gen::inRange<std::size_t>(8, 258));
+  }
   Case c = subjects::MakeCase(choice.op, choice.dtype, rows, cols);
   c.temperature = *Temperature();
   // The size must be 100 for an even spread over all 64 bits.

@@ -148,7 +148,8 @@ TEST(GeneratorTest, ReachesEveryShapeSwitchAndPattern) {
   for (const std::size_t n : {0, 1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 129, 1000, 6145}) {
     EXPECT_TRUE(cols.contains(n)) << n;
   }
-  EXPECT_EQ(rows, (std::set<std::size_t>{0, 1, 2, 3, 5}));
+  for (const std::size_t n : {0, 1, 2, 3, 5, 8, 9, 16, 17}) EXPECT_TRUE(rows.contains(n)) << n;
+  EXPECT_GE(*rows.rbegin(), 200u);
   for (int p = 0; p < kPatterns; ++p) EXPECT_TRUE(patterns.contains(PatternName(static_cast<Pattern>(p))));
   EXPECT_EQ(others.size(), 22u);
 }

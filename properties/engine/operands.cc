@@ -248,7 +248,10 @@ void GiveMask(Case& c, Random& random) {
   subjects::Give(c, Role::kMask);
   const std::uint64_t density = 1 + random.Below(8);
   for (std::size_t i = 0; i < c.mask.values.size(); ++i) {
-    c.mask.values.SetBits(i, random.Below(density) != 0 || density == 1);
+    // Any byte but 0 shows an entry.
+    constexpr std::uint64_t kShown[] = {1, 1, 1, 2, 0x80, 0xFF};
+    const bool shown = random.Below(density) != 0 || density == 1;
+    c.mask.values.SetBits(i, shown ? kShown[random.Below(std::size(kShown))] : 0);
   }
 }
 

@@ -4,6 +4,7 @@
  * by which any shared library presents its kernels to the verification suite (the subject ABI).
  * C99, no dependencies. Sizes and strides are in elements; what is in bytes ends in `_bytes`.
  */
+/* clang-format off: it fills the tables in comments like prose */
 #ifndef ASSAY_ASSAY_H_
 #define ASSAY_ASSAY_H_
 
@@ -61,11 +62,11 @@ typedef enum assay_reduction {
  *   LOGSUMEXP             logits bias? mask?                    [rows, 1]       log(sum_v exp(z))
  *   SIGMOID               logits bias?                          [rows, cols]    1 / (1 + exp(-z)), entry by entry
  *   SOFTMAX_BACKWARD      saved = p, upstream                   [rows, cols]    p (upstream - sum p upstream) / T
- *   LOG_SOFTMAX_BACKWARD  saved = log p, upstream               [rows, cols]    (upstream - exp(saved) sum upstream) /
- * T CROSS_ENTROPY         logits bias? mask? labels|targets     [rows, 1]|[1, 1]  -sum t log p CROSS_ENTROPY_BACKWARD
- * the same, upstream?                 [rows, cols]    upstream (p sum t - t) / T SPARSEMAX             logits bias?
- * mask?                    [rows, cols]    max(z - tau, 0), with sum 1 SPARSEMAX_BACKWARD    saved = p, upstream [rows,
- * cols]    (upstream - mean over p > 0) / T, 0 else
+ *   LOG_SOFTMAX_BACKWARD  saved = log p, upstream               [rows, cols]    (upstream - exp(saved) sum upstream) / T
+ *   CROSS_ENTROPY         logits bias? mask? labels|targets     [rows, 1]|[1, 1]  -sum t log p
+ *   CROSS_ENTROPY_BACKWARD  the same, upstream?                 [rows, cols]    upstream (p sum t - t) / T
+ *   SPARSEMAX             logits bias? mask?                    [rows, cols]    max(z - tau, 0), with sum 1
+ *   SPARSEMAX_BACKWARD    saved = p, upstream                   [rows, cols]    (upstream - mean over p > 0) / T, 0 else
  */
 typedef enum assay_op {
   ASSAY_SOFTMAX = 0,
@@ -105,20 +106,21 @@ typedef struct assay_matrix {
  *          row's largest visible logits live, with z = bias (without bias: equal shares among the maxima); an error
  *          for logsumexp, cross_entropy and every backward. Subnormal T is an ordinary T.
  * Values   invisible: exactly +0, in log_softmax -inf, in gradients +0. A visible NaN or +inf (in logits or bias) makes
- *          the whole row NaN, invisible entries included; but logsumexp of +inf without NaN is +inf. Sigmoid: +inf
- * gives 1, -inf gives +0, NaN gives NaN; an infinity in logits or bias counts as such at every T. Nothing visible: see
- * empty_row; logsumexp gives -inf. One visible entry: exactly 1, log exactly +0. Every NaN written is the canonical
- * quiet one, every zero +0. Backward exact in the saved output it is given. An entry with p = 0 (saved = 0; in
- * log_softmax -inf) gives +0 and its upstream is ignored, whatever it holds. A NaN in saved, or a NaN or infinity in
- * upstream where p is not 0, makes the row's other entries NaN. Loss     one of labels [rows, 1] and targets [rows,
- * cols]. t = (1 - s) target + s / (visible entries) with s = label_smoothing, a visible entry's only; a label is a
- * target of 1. 0 times -inf is 0; a positive t at an invisible entry costs +inf. Targets that are negative, NaN or
- * infinite make the row NaN. A row whose label is ignore_index counts nowhere: loss +0, gradient +0; labels elsewhere
- * outside [0, cols) are an error. The mean over no row is NaN. upstream is [rows, 1] without reduction, else [1, 1];
- * absent it is 1. The gradient is of the reduced loss, with respect to logits; it treats the mask as constant: +0 where
- * invisible. Overlap  exactly in place (data and strides of a [rows, cols] input of the same type) is fine; any other
- * overlap of out with an input is an error, where a buffer reaches from its lowest to its highest entry, gaps included.
- */
+ *          the whole row NaN, invisible entries included; but logsumexp of +inf without NaN is +inf. Sigmoid: +inf gives
+ *          1, -inf gives +0, NaN gives NaN; an infinity in logits or bias counts as such at every T.
+ *          Nothing visible: see empty_row; logsumexp gives -inf, a loss what Loss says. One visible entry: exactly 1, log exactly +0.
+ *          Every NaN written is the canonical quiet one, every zero +0.
+ * Backward exact in the saved output it is given. An entry with p = 0 (saved = 0; in log_softmax -inf) gives +0
+ *          and its upstream is ignored, whatever it holds. A NaN in saved makes the row's other entries NaN. Where p is
+ *          not 0 and upstream NaN or infinite, they are NaN or infinite as the arithmetic has it: not checked.
+ * Loss     one of labels [rows, 1] and targets [rows, cols]. t = (1 - s) target + s / (visible entries) with
+ *          s = label_smoothing, a visible entry's only; a label is a target of 1. 0 times -inf is 0; a positive t at an
+ *          invisible entry costs +inf. Targets that are negative, NaN or infinite make the row NaN. A row whose label is
+ *          ignore_index counts nowhere: loss +0, gradient +0; labels elsewhere outside [0, cols) are an error. The mean
+ *          over no row is NaN. upstream is [rows, 1] without reduction, else [1, 1]; absent it is 1. The gradient is of
+ *          the reduced loss, with respect to logits; it treats the mask as constant: +0 where invisible.
+ * Overlap  exactly in place (data and strides of a [rows, cols] input of the same type) is fine; any other overlap of
+ *          out with an input is an error, where a buffer reaches from its lowest to its highest entry, gaps included. */
 typedef struct assay_row_args {
   size_t struct_size; /* sizeof(assay_row_args) */
   size_t rows;
@@ -152,7 +154,7 @@ typedef enum assay_feature {
   ASSAY_FEATURE_ROW_STRIDE = 1 << 3,          /* row strides above cols, columns contiguous */
   ASSAY_FEATURE_IN_PLACE = 1 << 4,            /* out == logits (backward: upstream) */
   ASSAY_FEATURE_EMPTY_ROW = 1 << 5,           /* obeys args->empty_row; otherwise only the declared convention */
-  ASSAY_FEATURE_STATUS = 1 << 6,              /* refuses bad arguments by a status and writes nothing */
+  ASSAY_FEATURE_STATUS = 1 << 6,              /* refuses bad T, labels, smoothing by a status and writes nothing */
   ASSAY_FEATURE_ANY_STRIDE = 1 << 7,          /* any strides: columns apart or outermost, negative, 0 for inputs */
   ASSAY_FEATURE_BIAS = 1 << 8,                /* an additive bias */
   ASSAY_FEATURE_PROBABILITY_TARGETS = 1 << 9, /* cross-entropy against targets as well as labels */
@@ -188,9 +190,9 @@ typedef struct assay_claim {
 
 /* A subject's kernel for one operation. */
 typedef struct assay_row_kernel {
-  assay_row_fn run; /* NULL = not implemented */
-  uint64_t without; /* features of the table that this operation has not */
-  uint32_t dtypes;  /* a set of 1 << assay_dtype; 0 = F32 alone */
+  assay_row_fn run;                     /* NULL = not implemented */
+  uint64_t without;                     /* features of the table that this operation has not */
+  uint32_t dtypes;                      /* a set of 1 << assay_dtype; 0 = F32 alone */
   uint32_t reserved;
   assay_claim claims[ASSAY_NUM_DTYPES]; /* accuracy, by assay_dtype */
 } assay_row_kernel;
