@@ -73,6 +73,13 @@ struct NanBehindMask : FromScalar<NanBehindMask> {
   }
 };
 
+struct MaskOfOne : FromScalar<MaskOfOne> {
+  static bool Visible(const Call& call, std::size_t row, std::size_t col, Point p) {
+    // Any byte but 0 shows an entry; here only 1 does.
+    return call.MaskByte(row, col) == 1 && Base::Visible(call, row, col, p);
+  }
+};
+
 struct IgnoresNan : FromScalar<IgnoresNan> {
   static bool Visible(const Call& call, std::size_t row, std::size_t col, Point p) {
     // Written as >, the comparison is false for NaN, which then passes for masked.
@@ -168,6 +175,7 @@ std::vector<BuiltIn> VisibilityFaults() {
       Fault<MaskAsLargeNegative>("mask_as_large_negative", "mask", "masked_is_zero", "Masks by a logit of -1e9."),
       Fault<MaskBeforeScale>("mask_before_scale", "mask", "masked_equals_compacted",
                              "Masks by adding -10000 before T divides."),
+      Fault<MaskOfOne>("mask_of_one", "mask", "mask_forms_agree", "Takes only a mask byte of 1 for visible."),
       Fault<BiasClamped>("bias_clamped", "bias", "mask_forms_agree", "Takes a bias below -60 for -60."),
       Fault<MinusInfLeaks>("minus_inf_leaks", "clamp", "minus_inf_padding",
                            "Adds exp(-14) to the sum for each logit of -inf."),

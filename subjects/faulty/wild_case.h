@@ -41,7 +41,8 @@ inline Case WildCase(assay_op op, assay_dtype dtype, std::uint64_t seed) {
     }
     if (TakesMask(op) && chance(2)) {
       Give(c, Role::kMask);
-      for (std::size_t i = 0; i < c.mask.values.size(); ++i) c.mask.values.SetBits(i, chance(3) ? 0 : 1);
+      for (std::size_t i = 0; i < c.mask.values.size(); ++i)
+        c.mask.values.SetBits(i, chance(3) ? 0 : chance(4) ? 0x80 : 1);
       c.mask.layout = AnyLayout(&random, false);
     }
   }

@@ -173,12 +173,13 @@ double Call::At(const assay_const_matrix& m, std::size_t row, std::size_t col) c
                     static_cast<std::ptrdiff_t>(row) * m.row_stride + static_cast<std::ptrdiff_t>(col) * m.col_stride);
 }
 
-bool Call::Masked(std::size_t row, std::size_t col) const {
-  if (!HasMask()) return false;
+std::uint8_t Call::MaskByte(std::size_t row, std::size_t col) const {
+  if (!HasMask()) return 1;
   return static_cast<const std::uint8_t*>(args_.mask.data)[static_cast<std::ptrdiff_t>(row) * args_.mask.row_stride +
-                                                           static_cast<std::ptrdiff_t>(col) * args_.mask.col_stride] ==
-         0;
+                                                           static_cast<std::ptrdiff_t>(col) * args_.mask.col_stride];
 }
+
+bool Call::Masked(std::size_t row, std::size_t col) const { return MaskByte(row, col) == 0; }
 
 double Call::LossUpstream(std::size_t row) const {
   if (args_.upstream.data == nullptr) return 1;

@@ -38,6 +38,7 @@ class Call {
     return args_.bias.data == nullptr ? 0 : At(args_.bias, row, col);
   }
   bool HasMask() const { return args_.mask.data != nullptr; }
+  std::uint8_t MaskByte(std::size_t row, std::size_t col) const;  // nonzero = visible; without a mask 1
   bool Masked(std::size_t row, std::size_t col) const;
   double Saved(std::size_t row, std::size_t col) const { return At(args_.saved, row, col); }
   double Upstream(std::size_t row, std::size_t col) const { return At(args_.upstream, row, col); }

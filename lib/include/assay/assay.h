@@ -4,7 +4,8 @@
  * by which any shared library presents its kernels to the verification suite (the subject ABI).
  * C99, no dependencies. Sizes and strides are in elements; what is in bytes ends in `_bytes`.
  */
-/* clang-format off: it fills the tables in comments like prose */
+/* It would fill the tables in comments like prose. */
+/* clang-format off */
 #ifndef ASSAY_ASSAY_H_
 #define ASSAY_ASSAY_H_
 
