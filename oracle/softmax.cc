@@ -23,12 +23,6 @@ constexpr double kInf = std::numeric_limits<double>::infinity();
 // different ones. The search stops, without success, once half of the entries are different.
 constexpr std::size_t kLong = std::size_t{1} << 16;
 
-double BiasOf(const Row& row, std::size_t i) { return row.bias.empty() ? 0 : row.bias[i]; }
-
-bool Visible(const Row& row, std::size_t i) {
-  return (row.mask.empty() || row.mask[i] != 0) && row.logits[i] != -kInf && BiasOf(row, i) != -kInf;
-}
-
 // What the visible entries of a row come to.
 struct Survey {
   std::size_t visible = 0;

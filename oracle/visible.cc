@@ -14,14 +14,13 @@ namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
+}  // namespace
+
 double BiasOf(const Row& row, std::size_t i) { return row.bias.empty() ? 0 : row.bias[i]; }
 
-// Neither masked nor -inf.
 bool Visible(const Row& row, std::size_t i) {
   return (row.mask.empty() || row.mask[i] != 0) && row.logits[i] != -kInf && BiasOf(row, i) != -kInf;
 }
-
-}  // namespace
 
 void CheckRow(const Row& row) {
   CheckTemperature(row.temperature);

@@ -14,6 +14,9 @@ namespace assay::oracle {
 // Throws std::invalid_argument for operands of different length, a temperature outside [0, inf] and too many copies.
 void CheckRow(const Row& row);
 
+double BiasOf(const Row& row, std::size_t i);  // 0 where there is none
+bool Visible(const Row& row, std::size_t i);   // neither masked nor -inf
+
 // The entries of a row that matter, and where each of them comes from.
 struct LiveEntries {
   LiveRow row;
