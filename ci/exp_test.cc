@@ -14,7 +14,7 @@
 #include "assay/assay.h"
 #include "error_bounds.h"
 #include "oracle/oracle.h"
-#include "rows.h"
+#include "kernels.h"
 
 namespace assay {
 namespace {

@@ -4,13 +4,29 @@
 
 #include "assay/assay.h"
 #include "hwy/targets.h"
-#include "rows.h"
+#include "kernels.h"
 
 extern "C" {
 
-assay_status assay_softmax(const assay_row_args* args) {
-  return assay::internal::SoftmaxWith(assay::internal::ChosenKernels(), args, nullptr);
-}
+#define ASSAY_DEFINE_OPERATION(name, op)                                                               \
+  assay_status assay_##name(const assay_row_args* args) {                                              \
+    return assay::internal::Run(assay::internal::ChosenKernels(), ASSAY_TIER_EXACT, ASSAY_##op, args); \
+  }                                                                                                    \
+  assay_status assay_fast_##name(const assay_row_args* args) {                                         \
+    return assay::internal::Run(assay::internal::ChosenKernels(), ASSAY_TIER_FAST, ASSAY_##op, args);  \
+  }
+
+ASSAY_DEFINE_OPERATION(softmax, SOFTMAX)
+ASSAY_DEFINE_OPERATION(log_softmax, LOG_SOFTMAX)
+ASSAY_DEFINE_OPERATION(logsumexp, LOGSUMEXP)
+ASSAY_DEFINE_OPERATION(sigmoid, SIGMOID)
+ASSAY_DEFINE_OPERATION(softmax_backward, SOFTMAX_BACKWARD)
+ASSAY_DEFINE_OPERATION(log_softmax_backward, LOG_SOFTMAX_BACKWARD)
+ASSAY_DEFINE_OPERATION(cross_entropy, CROSS_ENTROPY)
+ASSAY_DEFINE_OPERATION(cross_entropy_backward, CROSS_ENTROPY_BACKWARD)
+ASSAY_DEFINE_OPERATION(sparsemax, SPARSEMAX)
+ASSAY_DEFINE_OPERATION(sparsemax_backward, SPARSEMAX_BACKWARD)
+#undef ASSAY_DEFINE_OPERATION
 
 const char* assay_status_name(assay_status status) {
   switch (status) {
@@ -47,11 +63,6 @@ size_t assay_num_targets(void) {
 const char* assay_target_name(size_t i) {
   const assay::internal::Kernels* kernels = assay::internal::KernelsAt(i);
   return kernels == nullptr ? nullptr : hwy::TargetName(kernels->target);
-}
-
-const assay_subject* assay_target_subject(size_t i) {
-  const assay::internal::Kernels* kernels = assay::internal::KernelsAt(i);
-  return kernels == nullptr ? nullptr : kernels->subject;
 }
 
 }  // extern "C"

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the C API refuses, and what of the rest softmax does not serve.
+// What the C API refuses: arguments in the order of the status codes that need no memory, then shapes, pointers,
+// overlap, labels.
 
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 
-#include "rows.h"
+#include "request.h"
 
 namespace assay::internal {
 namespace {
@@ -57,81 +58,122 @@ bool EntriesApart(const assay_matrix& m, std::size_t rows, std::size_t cols) {
   return rows == 1 || cols == 1 || row_stride > (cols - 1) * col_stride || col_stride > (rows - 1) * row_stride;
 }
 
-bool SamePlace(const assay_const_matrix& in, const assay_const_matrix& out, std::size_t rows, std::size_t cols) {
+bool SamePlace(const assay_const_matrix& in, const assay_matrix& out, std::size_t rows, std::size_t cols) {
   return in.data == out.data && (rows == 1 || in.row_stride == out.row_stride) &&
          (cols == 1 || in.col_stride == out.col_stride);
 }
 
-std::size_t BytesOf(std::int32_t dtype) { return dtype == ASSAY_F64 ? 8 : dtype == ASSAY_F32 ? 4 : 2; }
-
 bool Within(std::int32_t value, std::int32_t first, std::int32_t last) { return first <= value && value <= last; }
 
+// An operand of the call: its shape, and whether the operation has it and needs it.
+struct Operand {
+  const assay_const_matrix& matrix;
+  std::size_t rows;
+  std::size_t cols;
+  std::size_t element_bytes;
+  bool allowed;
+  bool required;
+  bool may_be_out;  // of the type and shape of out
+
+  bool HasElements() const { return rows > 0 && cols > 0; }
+  bool Present() const { return matrix.data != nullptr && HasElements(); }
+};
+
+bool HasZeroTemperature(assay_op op) {
+  return op == ASSAY_SOFTMAX || op == ASSAY_LOG_SOFTMAX || op == ASSAY_SIGMOID || op == ASSAY_SPARSEMAX;
+}
+
 // What does not depend on where the entries lie.
-assay_status CheckValues(const assay_row_args& a) {
+assay_status CheckValues(const assay_row_args& a, assay_op op) {
   if (!Within(a.dtype, ASSAY_F32, ASSAY_BF16)) return ASSAY_BAD_ENUM;
   if (!Within(a.empty_row, ASSAY_EMPTY_ROW_AUTO, ASSAY_EMPTY_ROW_ZERO)) return ASSAY_BAD_ENUM;
   if (!Within(a.reduction, ASSAY_REDUCTION_NONE, ASSAY_REDUCTION_MEAN)) return ASSAY_BAD_ENUM;
-  // By its bits: under a caller's DAZ a negative subnormal compares equal to 0.
+  // By its bits: under a caller's DAZ a subnormal compares equal to 0.
   constexpr std::uint64_t kMinusZero = std::uint64_t{1} << 63;
   const auto bits = std::bit_cast<std::uint64_t>(a.temperature);
   if (bits > kMinusZero || std::isnan(a.temperature)) return ASSAY_BAD_TEMPERATURE;
-  if (!(a.label_smoothing >= 0 && a.label_smoothing <= 1)) return ASSAY_BAD_PARAMETER;
-  if (a.saved.data != nullptr || a.upstream.data != nullptr || a.targets.data != nullptr || a.labels.data != nullptr) {
-    return ASSAY_BAD_PARAMETER;
+  if ((bits == 0 || bits == kMinusZero) && !HasZeroTemperature(op)) return ASSAY_BAD_TEMPERATURE;
+  const auto smoothing = std::bit_cast<std::uint64_t>(a.label_smoothing);
+  if (smoothing > std::bit_cast<std::uint64_t>(1.0) && smoothing != kMinusZero) return ASSAY_BAD_PARAMETER;
+  return ASSAY_OK;
+}
+
+assay_status CheckLabels(const assay_row_args& a) {
+  if (a.labels.data == nullptr || a.rows == 0 || a.cols == 0) return ASSAY_OK;
+  const auto* const labels = static_cast<const std::int64_t*>(a.labels.data);
+  for (std::size_t i = 0; i < a.rows; ++i) {
+    const std::int64_t label = labels[static_cast<std::ptrdiff_t>(i) * a.labels.row_stride];
+    if (a.has_ignore_index != 0 && label == a.ignore_index) continue;
+    if (label < 0 || static_cast<std::uint64_t>(label) >= a.cols) return ASSAY_BAD_LABEL;
   }
   return ASSAY_OK;
 }
 
-// Where the entries lie; rows, cols > 0.
-assay_status CheckPlaces(const assay_row_args& a) {
+// Where the entries lie.
+assay_status CheckPlaces(const assay_row_args& a, assay_op op) {
+  const bool backward = IsActivationBackward(op);
+  const bool loss = IsLoss(op);
   const std::size_t bytes = BytesOf(a.dtype);
+  const std::size_t loss_rows = loss && a.reduction != ASSAY_REDUCTION_NONE ? 1 : a.cols == 0 ? 0 : a.rows;
+  const std::size_t out_rows = op == ASSAY_CROSS_ENTROPY ? loss_rows : a.rows;
+  const std::size_t out_cols = HasOneColumn(op) ? 1 : a.cols;
+  const bool same_shape = !HasOneColumn(op);
+  const Operand operands[] = {
+      {a.logits, a.rows, a.cols, bytes, !backward, !backward, same_shape},
+      {a.bias, a.rows, a.cols, bytes, !backward, false, same_shape},
+      {a.mask, a.rows, a.cols, 1, !backward && op != ASSAY_SIGMOID, false, false},
+      {a.saved, a.rows, a.cols, bytes, backward, backward, same_shape},
+      {a.upstream, backward ? a.rows : loss_rows, backward ? a.cols : 1, bytes,
+       backward || op == ASSAY_CROSS_ENTROPY_BACKWARD, backward, backward},
+      {a.targets, a.rows, a.cols, bytes, loss, false, same_shape},
+      {a.labels, a.cols == 0 ? 0 : a.rows, 1, sizeof(std::int64_t), loss, loss && a.targets.data == nullptr, false},
+  };
+  for (const Operand& in : operands) {
+    if (in.matrix.data != nullptr && !in.allowed) return ASSAY_BAD_PARAMETER;
+  }
+  if (a.labels.data != nullptr && a.targets.data != nullptr) return ASSAY_BAD_PARAMETER;
+
+  Reach reach;
+  for (const Operand& in : operands) {
+    if (!in.HasElements() || (in.matrix.data == nullptr && !in.required)) continue;
+    if (!ReachOf(in.matrix, in.rows, in.cols, in.element_bytes, &reach)) return ASSAY_BAD_SHAPE;
+  }
+  const bool writes = out_rows > 0 && out_cols > 0;
   const assay_const_matrix out = {a.out.data, a.out.row_stride, a.out.col_stride};
-  Reach out_reach, logits_reach, bias_reach, mask_reach;
-  if (!ReachOf(out, a.rows, a.cols, bytes, &out_reach) || !ReachOf(a.logits, a.rows, a.cols, bytes, &logits_reach) ||
-      (a.bias.data != nullptr && !ReachOf(a.bias, a.rows, a.cols, bytes, &bias_reach)) ||
-      (a.mask.data != nullptr && !ReachOf(a.mask, a.rows, a.cols, 1, &mask_reach)) ||
-      !EntriesApart(a.out, a.rows, a.cols)) {
+  Reach written;
+  if (writes && (!ReachOf(out, out_rows, out_cols, bytes, &written) || !EntriesApart(a.out, out_rows, out_cols))) {
     return ASSAY_BAD_SHAPE;
   }
-  if (a.logits.data == nullptr || a.out.data == nullptr) return ASSAY_NULL_POINTER;
-  if (!SamePlace(a.logits, out, a.rows, a.cols) && Overlap(logits_reach, out_reach)) return ASSAY_OVERLAP;
-  if (!SamePlace(a.bias, out, a.rows, a.cols) && Overlap(bias_reach, out_reach)) return ASSAY_OVERLAP;
-  return Overlap(mask_reach, out_reach) ? ASSAY_OVERLAP : ASSAY_OK;
-}
-
-bool ContiguousColumns(const assay_const_matrix& m, const assay_row_args& a) {
-  return m.data == nullptr || a.rows == 0 || a.cols <= 1 || m.col_stride == 1;
+  for (const Operand& in : operands) {
+    if (in.required && in.HasElements() && in.matrix.data == nullptr) return ASSAY_NULL_POINTER;
+  }
+  if (!writes) return ASSAY_OK;
+  if (a.out.data == nullptr) return ASSAY_NULL_POINTER;
+  for (const Operand& in : operands) {
+    if (!in.Present() || (in.may_be_out && SamePlace(in.matrix, a.out, a.rows, a.cols))) continue;
+    ReachOf(in.matrix, in.rows, in.cols, in.element_bytes, &reach);
+    if (Overlap(reach, written)) return ASSAY_OVERLAP;
+  }
+  return ASSAY_OK;
 }
 
 }  // namespace
 
-assay_status CheckSoftmax(const assay_row_args* args, SoftmaxRows* rows) {
+assay_status CheckRequest(assay_op op, const assay_row_args* args, Request* request) {
   if (args == nullptr) return ASSAY_NULL_POINTER;
+  if (args->struct_size < sizeof(assay_row_args)) return ASSAY_BAD_STRUCT;
   const assay_row_args& a = *args;
-  if (a.struct_size < sizeof(assay_row_args)) return ASSAY_BAD_STRUCT;
-  const bool empty = a.rows == 0 || a.cols == 0;
-  assay_status status = CheckValues(a);
-  if (status == ASSAY_OK && !empty) status = CheckPlaces(a);
+  assay_status status = CheckValues(a, op);
+  if (status == ASSAY_OK) status = CheckPlaces(a, op);
+  if (status == ASSAY_OK && IsLoss(op)) status = CheckLabels(a);
   if (status != ASSAY_OK) return status;
-  if (a.dtype != ASSAY_F32 || a.bias.data != nullptr || !ContiguousColumns(a.logits, a) ||
-      !ContiguousColumns(a.mask, a) || !ContiguousColumns({a.out.data, a.out.row_stride, a.out.col_stride}, a)) {
-    return ASSAY_UNSUPPORTED;
-  }
-
-  const bool masked = a.mask.data != nullptr;
-  const bool zeros = a.empty_row == ASSAY_EMPTY_ROW_ZERO || (a.empty_row == ASSAY_EMPTY_ROW_AUTO && masked);
-  *rows = {static_cast<const float*>(a.logits.data),
-           static_cast<float*>(a.out.data),
-           static_cast<const std::uint8_t*>(a.mask.data),
-           a.rows,
-           a.cols,
-           a.logits.row_stride,
-           a.out.row_stride,
-           a.mask.row_stride,
-           std::fabs(a.temperature),
-           zeros ? 0.0f : std::numeric_limits<float>::quiet_NaN(),
-           a.logits.data == a.out.data,
-           /*first_step=*/0};
+  request->op = op;
+  request->args = a;
+  request->args.temperature = std::fabs(a.temperature);
+  request->args.label_smoothing = std::fabs(a.label_smoothing);
+  request->empty_row_is_zero =
+      a.empty_row == ASSAY_EMPTY_ROW_ZERO || (a.empty_row == ASSAY_EMPTY_ROW_AUTO && a.mask.data != nullptr);
+  request->first_step = 0;
   return ASSAY_OK;
 }
 

@@ -6,7 +6,33 @@
 
 #include <cstddef>
 
+#include "assay/assay.h"
+
 namespace assay::bounds {
+
+// ---- What the library promises ---------------------------------------------------------------------------------
+
+// Unit roundoff of a type.
+constexpr double UnitRoundoff(assay_dtype dtype) {
+  return dtype == ASSAY_F64 ? 0x1p-53 : dtype == ASSAY_F32 ? 0x1p-24 : dtype == ASSAY_F16 ? 0x1p-11 : 0x1p-8;
+}
+
+constexpr bool IsActivation(assay_op op) {
+  return op == ASSAY_SOFTMAX || op == ASSAY_LOG_SOFTMAX || op == ASSAY_LOGSUMEXP || op == ASSAY_SIGMOID;
+}
+
+// Every claim, once: the tier table of DESIGN's row contract.
+constexpr assay_claim ClaimOf(assay_tier tier, assay_op op, assay_dtype dtype) {
+  const bool exact = tier == ASSAY_TIER_EXACT;
+  if (IsActivation(op)) {
+    if (!exact) return {ASSAY_CLAIM_BOUND, 0, 4, 0};
+    if (dtype == ASSAY_F64) return {ASSAY_CLAIM_BOUND, 0, 0.5 + 0x1p-30, 0};
+    return {ASSAY_CLAIM_CORRECTLY_ROUNDED, 0, 0.5, 0};
+  }
+  return {ASSAY_CLAIM_BOUND, 0, 0.5, exact ? 0x1p-50 : 8 * UnitRoundoff(dtype)};
+}
+
+// ---- Why it keeps them ------------------------------------------------------------------------------------------
 
 inline constexpr double kU = 0x1p-53;  // unit roundoff of double
 

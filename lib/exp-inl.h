@@ -76,30 +76,40 @@ HWY_INLINE V Exp(D d, V z) {
   return hn::BitCast(d, hn::Add(hn::BitCast(du, result), ExponentBits(du, bits)));
 }
 
-// exp(z) for a double-double z in [-700, 0].
+// exp(z) for a double-double z in [-700, 0]; the same bits on every target.
 template <class D, class V = hn::Vec<D>>
-HWY_INLINE Pair<V> ExpAccurate(D d, Pair<V> z) {
+HWY_INLINE void ExpAccurate(D d, V z_hi, V z_lo, V& HWY_RESTRICT hi, V& HWY_RESTRICT lo) {
   const hn::RebindToUnsigned<D> du;
   hn::Vec<decltype(du)> bits;
-  const V steps = RoundToSteps(d, z.hi, bits);
-  const V high = hn::Sub(z.hi, hn::Mul(steps, hn::Set(d, constants::kStep1)));  // exact
-  Pair<V> r = TwoSum(high, hn::Neg(hn::Mul(steps, hn::Set(d, constants::kStep2))));
-  r = FastTwoSum(r.hi, hn::Add(r.lo, hn::Sub(z.lo, hn::Mul(steps, hn::Set(d, constants::kStep3)))));
+  // Not RoundToSteps: a fused and an unfused product may choose neighbouring steps.
+  const V shift = hn::Set(d, kRoundingShift);
+  const V shifted = hn::Add(hn::Mul(z_hi, hn::Set(d, constants::kStepsPerUnit)), shift);
+  bits = hn::BitCast(du, shifted);
+  const V steps = hn::Sub(shifted, shift);
+  const V high = hn::Sub(z_hi, hn::Mul(steps, hn::Set(d, constants::kStep1)));  // exact
+  V r, r_lo;
+  TwoSum(high, hn::Neg(hn::Mul(steps, hn::Set(d, constants::kStep2))), r, r_lo);
+  const V rest = hn::Add(r_lo, hn::Sub(z_lo, hn::Mul(steps, hn::Set(d, constants::kStep3))));
+  V r_hi;
+  FastTwoSum(r, rest, r_hi, r_lo);
   // Terms from r^8/8! (below 2^-59 of the result) in double, the rest in pairs; the first left out, r^14/14!,
   // is below 2^-113.
   const double* HWY_RESTRICT c = constants::kInverseFactorialHi;
   const double* HWY_RESTRICT c_lo = constants::kInverseFactorialLo;
-  V top = hn::Set(d, c[13]);
-  for (int i = 12; i >= 8; --i) top = hn::Add(hn::Mul(top, r.hi), hn::Set(d, c[i]));
-  Pair<V> sum{top, hn::Zero(d)};
+  V sum = hn::Set(d, c[13]);
+  for (int i = 12; i >= 8; --i) sum = hn::Add(hn::Mul(sum, r_hi), hn::Set(d, c[i]));
+  V sum_lo = hn::Zero(d);
+  V product, product_lo;
   for (int i = 7; i >= 0; --i) {
-    sum = AddPairs(Pair<V>{hn::Set(d, c[i]), hn::Set(d, c_lo[i])}, MultiplyPairs(d, sum, r));
+    MultiplyPairs(d, sum, sum_lo, r_hi, r_lo, product, product_lo);
+    AddPairs(hn::Set(d, c[i]), hn::Set(d, c_lo[i]), product, product_lo, sum, sum_lo);
   }
-  const Pair<V> power{Lookup16(d, constants::kPowerHi, bits), Lookup16(d, constants::kPowerLo, bits)};
-  const Pair<V> result = MultiplyPairs(d, power, sum);
+  MultiplyPairs(d, Lookup16(d, constants::kPowerHi, bits), Lookup16(d, constants::kPowerLo, bits), sum, sum_lo, product,
+                product_lo);
   // 2^floor(k/16) >= 2^-1011: both products are exact or far below what a sum can see.
   const V scale = hn::BitCast(d, hn::Add(hn::BitCast(du, hn::Set(d, 1.0)), ExponentBits(du, bits)));
-  return {hn::Mul(result.hi, scale), hn::Mul(result.lo, scale)};
+  hi = hn::Mul(product, scale);
+  lo = hn::Mul(product_lo, scale);
 }
 
 // NOLINTNEXTLINE(google-readability-namespace-comments)

@@ -18,7 +18,7 @@
 #include <xmmintrin.h>
 #endif
 
-#include "rows.h"
+#include "kernels.h"
 
 namespace assay {
 namespace {
@@ -101,19 +101,36 @@ TEST(SoftmaxTest, TakesTheLimitsOfTemperature) {
   ExpectBits(Probs({-0.0f, 0.0f}, 0.0), {0.5f, 0.5f});
 }
 
+// Runs the exact kernel from that step of its ladder on.
+void RunFromStep(const assay_row_args& args, int step) {
+  internal::Request request;
+  ASSERT_EQ(internal::CheckRequest(ASSAY_SOFTMAX, &args, &request), ASSAY_OK);
+  request.first_step = step;
+  internal::ChosenKernels().rows.of[ASSAY_TIER_EXACT][ASSAY_SOFTMAX][ASSAY_F32](request);
+}
+
+assay_row_args RowsOf(const float* logits, float* probs, std::size_t rows, std::size_t cols, std::size_t stride,
+                      double temperature) {
+  assay_row_args args{};
+  args.struct_size = sizeof(args);
+  args.rows = rows;
+  args.cols = cols;
+  args.logits = {logits, static_cast<std::ptrdiff_t>(stride), 1};
+  args.out = {probs, static_cast<std::ptrdiff_t>(stride), 1};
+  args.temperature = temperature;
+  return args;
+}
+
 TEST(SoftmaxTest, RoundsTheSameWhicheverStepOfTheLadderDecides) {
   for (const double temperature : {1.0, 0.1, 0.7, 3.0, 1e-30, 1e30}) {
     for (const std::size_t n : {1, 2, 3, 7, 8, 9, 31, 33, 255, 1000, 6144, 6145, 20000}) {
       for (const float sigma : {1.0f, 10.0f, 60.0f}) {
         const std::vector<float> x = Normals(n, sigma, 17);
         std::vector<float> fast(n), climbed(n);
-        internal::SoftmaxRows rows{x.data(), fast.data(), nullptr, 1, n, 0, 0, 0, temperature, 0, false, 0};
-        internal::ChosenKernels().softmax(rows);
-        rows.probs = climbed.data();
+        RunFromStep(RowsOf(x.data(), fast.data(), 1, n, n, temperature), 0);
         for (const int step : {1, 2}) {
           if (step == 2 && n > 300) continue;  // integers take microseconds an entry
-          rows.first_step = step;
-          internal::ChosenKernels().softmax(rows);
+          RunFromStep(RowsOf(x.data(), climbed.data(), 1, n, n, temperature), step);
           ASSERT_EQ(std::memcmp(fast.data(), climbed.data(), n * sizeof(float)), 0)
               << n << " " << temperature << " step " << step;
         }
@@ -128,15 +145,11 @@ TEST(SoftmaxTest, GivesTheSameBitsInPlaceAndWithStrides) {
     for (const int step : {0, 1}) {
       const std::vector<float> x = Normals(kRows * cols, 5, 23);
       std::vector<float> want(kRows * cols);
-      const auto dense = static_cast<std::ptrdiff_t>(cols);
-      internal::SoftmaxRows rows{x.data(), want.data(), nullptr, kRows, cols, dense, dense, dense, 0.7, 0, false, step};
-      internal::ChosenKernels().softmax(rows);
+      RunFromStep(RowsOf(x.data(), want.data(), kRows, cols, cols, 0.7), step);
       const std::size_t stride = cols + 3;
       std::vector<float> padded(kRows * stride, 42.0f);
       for (std::size_t r = 0; r < kRows; ++r) std::copy_n(&x[r * cols], cols, &padded[r * stride]);
-      internal::SoftmaxRows in_place{padded.data(), padded.data(), nullptr, kRows, cols, dense + 3,
-                                     dense + 3,     dense + 3,     0.7,     0,     true, step};
-      internal::ChosenKernels().softmax(in_place);
+      RunFromStep(RowsOf(padded.data(), padded.data(), kRows, cols, stride, 0.7), step);
       for (std::size_t r = 0; r < kRows; ++r) {
         ASSERT_EQ(std::memcmp(&padded[r * stride], &want[r * cols], cols * sizeof(float)), 0) << cols;
         for (std::size_t j = cols; j < stride; ++j) ASSERT_EQ(padded[r * stride + j], 42.0f);

@@ -13,8 +13,8 @@
 namespace assay::subjects {
 namespace {
 
-std::string OurName(const char* target) {
-  std::string name = "assay-";
+std::string OurName(assay_tier tier, const char* target) {
+  std::string name = tier == ASSAY_TIER_EXACT ? "assay-" : "assay-fast-";
   for (const char* letter = target; *letter != '\0'; ++letter) {
     name += *letter >= 'A' && *letter <= 'Z' ? static_cast<char>(*letter - 'A' + 'a') : *letter;
   }
@@ -23,12 +23,14 @@ std::string OurName(const char* target) {
 
 std::vector<BuiltIn> MakeBuiltIns() {
   std::vector<BuiltIn> all;
-  for (std::size_t i = 0; i < assay_num_targets(); ++i) {
-    all.push_back({.name = OurName(assay_target_name(i)),
-                   .kind = Kind::kOurs,
-                   .breaks = "",
-                   .mechanism = "",
-                   .table = assay_target_subject(i)});
+  for (const assay_tier tier : {ASSAY_TIER_EXACT, ASSAY_TIER_FAST}) {
+    for (std::size_t i = 0; i < assay_num_targets(); ++i) {
+      all.push_back({.name = OurName(tier, assay_target_name(i)),
+                     .kind = Kind::kOurs,
+                     .breaks = "",
+                     .mechanism = "",
+                     .table = assay_target_subject(i, tier)});
+    }
   }
   all.push_back(Scalar());
   all.push_back(Textbook());
@@ -48,6 +50,7 @@ const std::vector<BuiltIn>& BuiltIns() {
 const BuiltIn* FindBuiltIn(std::string_view name) {
   const std::vector<BuiltIn>& all = BuiltIns();
   if (name == "assay") return &all.front();
+  if (name == "assay-fast") return &all[assay_num_targets()];
   const auto found = std::find_if(all.begin(), all.end(), [&](const BuiltIn& one) { return one.name == name; });
   return found == all.end() ? nullptr : &*found;
 }

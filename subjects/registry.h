@@ -17,7 +17,7 @@ namespace assay::subjects {
 enum class Kind { kOurs, kReference, kControl, kFaulty, kCheater };
 
 struct BuiltIn {
-  std::string name;  // "assay-avx3", "scalar", "unshifted", "float_accumulator" ...
+  std::string name;  // "assay-avx3", "assay-fast-avx3", "scalar", "unshifted", "float_accumulator" ...
   Kind kind;
   // The law this subject must break, a property's name; empty for kOurs and kReference.
   std::string breaks;
@@ -28,10 +28,10 @@ struct BuiltIn {
   assay_dtype dtype = ASSAY_F32;
 };
 
-// All of them, ours first (best target first); fixed for a given machine.
+// All of them, ours first (exact tier, then fast, best target first); fixed for a given machine.
 const std::vector<BuiltIn>& BuiltIns();
 
-// nullptr where there is none of that name. "assay" is ours on the best target.
+// nullptr where there is none of that name. "assay" and "assay-fast" are ours on the best target.
 const BuiltIn* FindBuiltIn(std::string_view name);
 
 }  // namespace assay::subjects

@@ -28,7 +28,7 @@ TEST(RegistryTest, OursComeFirstOnePerTarget) {
     EXPECT_EQ(all[i].kind == Kind::kOurs, i < assay_num_targets()) << all[i].name;
   }
   EXPECT_EQ(FindBuiltIn("assay"), &all.front());
-  EXPECT_EQ(all.front().table, assay_target_subject(0));
+  EXPECT_EQ(all.front().table, assay_target_subject(0, ASSAY_TIER_EXACT));
 }
 
 TEST(RegistryTest, WhatMustFailSaysByWhichLawAndWhere) {

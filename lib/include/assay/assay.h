@@ -231,23 +231,51 @@ typedef const assay_subject* (*assay_subject_v1_fn)(void);
 
 /* ---- The library -------------------------------------------------------------------------------------- */
 
-/* ASSAY_SOFTMAX for F32 with contiguous columns and without bias (ASSAY_UNSUPPORTED otherwise), each result correctly
- * rounded (the f32 nearest to the real value, so the same bits on every instruction set). Thread-safe; allocates
- * nothing; scratch is 56 KiB of stack at most. The caller's rounding mode, FTZ/DAZ, exception masks and sticky flags
- * have no influence and are restored. */
+/* How accurate, against how fast.
+ * EXACT  softmax, log_softmax, logsumexp and sigmoid of F32, F16, BF16 correctly rounded: each result is the number of
+ *        its type nearest to the real value. F64, gradients, losses and sparsemax: reproducible, that is the same bits on
+ *        every instruction set and compiler.
+ * FAST   softmax and its kin within 4 ULP for every T and bias, subnormals kept, no mass lost.
+ * What each claims for each operation and type stands in the tables of assay_target_subject. */
+typedef enum assay_tier { ASSAY_TIER_EXACT = 0, ASSAY_TIER_FAST = 1 } assay_tier;
+#define ASSAY_NUM_TIERS 2
+
+/* The row operations, exact tier and fast tier: all that is written at assay_op and assay_row_args, every feature of
+ * assay_feature. Thread-safe; nothing is allocated; scratch is 64 KiB of stack at most. The caller's rounding mode,
+ * FTZ/DAZ, exception masks and sticky flags have no influence and are restored. */
 assay_status assay_softmax(const assay_row_args* args);
+assay_status assay_log_softmax(const assay_row_args* args);
+assay_status assay_logsumexp(const assay_row_args* args);
+assay_status assay_sigmoid(const assay_row_args* args);
+assay_status assay_softmax_backward(const assay_row_args* args);
+assay_status assay_log_softmax_backward(const assay_row_args* args);
+assay_status assay_cross_entropy(const assay_row_args* args);
+assay_status assay_cross_entropy_backward(const assay_row_args* args);
+assay_status assay_sparsemax(const assay_row_args* args);
+assay_status assay_sparsemax_backward(const assay_row_args* args);
+
+assay_status assay_fast_softmax(const assay_row_args* args);
+assay_status assay_fast_log_softmax(const assay_row_args* args);
+assay_status assay_fast_logsumexp(const assay_row_args* args);
+assay_status assay_fast_sigmoid(const assay_row_args* args);
+assay_status assay_fast_softmax_backward(const assay_row_args* args);
+assay_status assay_fast_log_softmax_backward(const assay_row_args* args);
+assay_status assay_fast_cross_entropy(const assay_row_args* args);
+assay_status assay_fast_cross_entropy_backward(const assay_row_args* args);
+assay_status assay_fast_sparsemax(const assay_row_args* args);
+assay_status assay_fast_sparsemax_backward(const assay_row_args* args);
 
 /* The name of a status as written above, e.g. "ASSAY_BAD_SHAPE"; "unknown status" for any other number. */
 const char* assay_status_name(assay_status status);
 
-/* The instruction sets ("targets") this build contains and this machine can run, best first; assay_softmax uses
+/* The instruction sets ("targets") this build contains and this machine can run, best first; the functions above use
  * the first. assay_target_name(i) is NULL for i >= assay_num_targets(). */
 size_t assay_num_targets(void);
 const char* assay_target_name(size_t i);
 
-/* The library as a subject whose functions run on one target, whatever the machine prefers; NULL for
- * i >= assay_num_targets(). The table is static. */
-const assay_subject* assay_target_subject(size_t i);
+/* A tier of the library as a subject whose functions run on one target, whatever the machine prefers; NULL for
+ * i >= assay_num_targets() and for any other tier. The table is static. */
+const assay_subject* assay_target_subject(size_t i, assay_tier tier);
 
 #ifdef __cplusplus
 }

@@ -5,20 +5,21 @@
 // again, and those that somebody tuned to be in doubt even there decided by integers (wide.h).
 // Compiled once per target; the bits do not depend on it, because the nearest float is one.
 
-#if defined(ASSAY_LIB_SOFTMAX_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef ASSAY_LIB_SOFTMAX_INL_H_
-#undef ASSAY_LIB_SOFTMAX_INL_H_
+#if defined(ASSAY_LIB_OLD_SOFTMAX_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef ASSAY_LIB_OLD_SOFTMAX_INL_H_
+#undef ASSAY_LIB_OLD_SOFTMAX_INL_H_
 #else
-#define ASSAY_LIB_SOFTMAX_INL_H_
+#define ASSAY_LIB_OLD_SOFTMAX_INL_H_
 #endif
 
 #include <cstring>
 
-#include "dd-inl.h"
 #include "error_bounds.h"
-#include "exp-inl.h"
+#include "old_dd-inl.h"
+#include "old_exp-inl.h"
+#include "old_row-inl.h"
+#include "old_rows.h"
 #include "rounding.h"
-#include "row-inl.h"
 #include "wide.h"
 
 HWY_BEFORE_NAMESPACE();

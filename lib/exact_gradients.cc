@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The exact tier's gradients of softmax, log_softmax and sparsemax.
+// Highway compiles the part above HWY_ONCE once for each target.
+
+// clang-format off: foreach_target.h must come before anything that includes highway.h.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "exact_gradients.cc"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+// clang-format on
+
+#include "kernels.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace assay {
+namespace HWY_NAMESPACE {
+
+const internal::KernelGroup* ExactGradients() {
+  static constexpr internal::KernelGroup kGroup = {HWY_TARGET, internal::KernelTable()};
+  return &kGroup;
+}
+
+// NOLINTNEXTLINE(google-readability-namespace-comments)
+}  // namespace HWY_NAMESPACE
+}  // namespace assay
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace assay::internal {
+
+HWY_EXPORT(ExactGradients);
+
+const KernelGroup* ExactGradientsAt(std::size_t table_index) {
+  return HWY_DISPATCH_TABLE(ExactGradients)[table_index]();
+}
+
+}  // namespace assay::internal
+#endif  // HWY_ONCE

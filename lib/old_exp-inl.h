@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The two exponentials of the exact tier, in double lanes and in double-double lanes, for arguments <= 0.
+//
+// Method   z = k ln2/16 + r, |r| <= ln2/32 (Cody & Waite 1980, ch. 6; the table: Tang 1989),
+//          exp(z) = 2^floor(k/16) * 2^((k mod 16)/16) * exp(r), exp(r) by its Taylor polynomial.
+// Error    bounds::kExpRelative, bounds::kExpAccurateRelative; see error_bounds.h.
+// FP       round-to-nearest, contraction off. Compiled once per target.
+
+#if defined(ASSAY_LIB_OLD_EXP_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef ASSAY_LIB_OLD_EXP_INL_H_
+#undef ASSAY_LIB_OLD_EXP_INL_H_
+#else
+#define ASSAY_LIB_OLD_EXP_INL_H_
+#endif
+
+#include "exp_constants.h"
+#include "hwy/highway.h"
+#include "old_dd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace assay {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// 1.5 * 2^52: adding it leaves round(x) in the low bits of the mantissa, for |x| < 2^51.
+inline constexpr double kRoundingShift = 0x1.8p52;
+
+// z rounded to whole table steps: `steps` as a double and, in the low bits of `bits`, as an integer.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V RoundToSteps(D d, V z, hn::Vec<hn::RebindToUnsigned<D>>& bits) {
+  const V shift = hn::Set(d, kRoundingShift);
+  const V shifted = hn::MulAdd(z, hn::Set(d, constants::kStepsPerUnit), shift);
+  bits = hn::BitCast(hn::RebindToUnsigned<D>(), shifted);
+  return hn::Sub(shifted, shift);
+}
+
+// table[bits mod 16].
+template <class D, class VU>
+HWY_INLINE hn::Vec<D> Lookup16(D d, const double* HWY_RESTRICT table, VU bits) {
+#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+  // One two-register permute instead of a gather; Highway 1.0.3 has no name for it.
+  return hn::Vec<D>{_mm512_permutex2var_pd(_mm512_loadu_pd(table), bits.raw, _mm512_loadu_pd(table + 8))};
+#else
+  const hn::RebindToUnsigned<D> du;
+  const hn::RebindToSigned<D> di;
+  return hn::GatherIndex(d, table, hn::BitCast(di, hn::And(bits, hn::Set(du, 15))));
+#endif
+}
+
+// 2^floor(k/16) as bits to add to a double's exponent field, k in the low bits of `bits`.
+template <class DU, class VU>
+HWY_INLINE VU ExponentBits(DU du, VU bits) {
+  return hn::ShiftLeft<48>(hn::AndNot(hn::Set(du, 15), bits));
+}
+
+// exp(z) for z <= 0; arguments below -700 (-inf too) give about 2^-1010, which no f32 result can tell from 0.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V Exp(D d, V z) {
+  const hn::RebindToUnsigned<D> du;
+  z = hn::Max(z, hn::Set(d, -700.0));
+  hn::Vec<decltype(du)> bits;
+  const V steps = RoundToSteps(d, z, bits);
+  const V high = hn::NegMulAdd(steps, hn::Set(d, constants::kStep1), z);  // exact, fused or not
+  const V r = hn::NegMulAdd(steps, hn::Set(d, constants::kStepRest), high);
+  // q = exp(r) - 1 = r + r^2 (1/2 + r/6 + ... + r^5/7!), Estrin's scheme.
+  const double* HWY_RESTRICT c = constants::kInverseFactorialHi;
+  const V r2 = hn::Mul(r, r);
+  const V c23 = hn::MulAdd(r, hn::Set(d, c[3]), hn::Set(d, c[2]));
+  const V c45 = hn::MulAdd(r, hn::Set(d, c[5]), hn::Set(d, c[4]));
+  const V c67 = hn::MulAdd(r, hn::Set(d, c[7]), hn::Set(d, c[6]));
+  const V tail = hn::MulAdd(r2, hn::MulAdd(r2, c67, c45), c23);
+  const V q = hn::MulAdd(r2, tail, r);
+  const V power = Lookup16(d, constants::kPowerHi, bits);
+  const V result = hn::MulAdd(power, q, power);
+  return hn::BitCast(d, hn::Add(hn::BitCast(du, result), ExponentBits(du, bits)));
+}
+
+// exp(z) for a double-double z in [-700, 0].
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE Pair<V> ExpAccurate(D d, Pair<V> z) {
+  const hn::RebindToUnsigned<D> du;
+  hn::Vec<decltype(du)> bits;
+  const V steps = RoundToSteps(d, z.hi, bits);
+  const V high = hn::Sub(z.hi, hn::Mul(steps, hn::Set(d, constants::kStep1)));  // exact
+  Pair<V> r = TwoSum(high, hn::Neg(hn::Mul(steps, hn::Set(d, constants::kStep2))));
+  r = FastTwoSum(r.hi, hn::Add(r.lo, hn::Sub(z.lo, hn::Mul(steps, hn::Set(d, constants::kStep3)))));
+  // Terms from r^8/8! (below 2^-59 of the result) in double, the rest in pairs; the first left out, r^14/14!,
+  // is below 2^-113.
+  const double* HWY_RESTRICT c = constants::kInverseFactorialHi;
+  const double* HWY_RESTRICT c_lo = constants::kInverseFactorialLo;
+  V top = hn::Set(d, c[13]);
+  for (int i = 12; i >= 8; --i) top = hn::Add(hn::Mul(top, r.hi), hn::Set(d, c[i]));
+  Pair<V> sum{top, hn::Zero(d)};
+  for (int i = 7; i >= 0; --i) {
+    sum = AddPairs(Pair<V>{hn::Set(d, c[i]), hn::Set(d, c_lo[i])}, MultiplyPairs(d, sum, r));
+  }
+  const Pair<V> power{Lookup16(d, constants::kPowerHi, bits), Lookup16(d, constants::kPowerLo, bits)};
+  const Pair<V> result = MultiplyPairs(d, power, sum);
+  // 2^floor(k/16) >= 2^-1011: both products are exact or far below what a sum can see.
+  const V scale = hn::BitCast(d, hn::Add(hn::BitCast(du, hn::Set(d, 1.0)), ExponentBits(du, bits)));
+  return {hn::Mul(result.hi, scale), hn::Mul(result.lo, scale)};
+}
+
+// NOLINTNEXTLINE(google-readability-namespace-comments)
+}  // namespace HWY_NAMESPACE
+}  // namespace assay
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard

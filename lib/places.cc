@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "places.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace assay::internal {
+namespace {
+
+// The operands with an entry for every column, in the order in which a tile holds them; out last.
+constexpr std::size_t kNumInputs = 6;
+
+struct Plane {
+  const void* data = nullptr;
+  std::ptrdiff_t row_stride = 0;
+  std::ptrdiff_t col_stride = 0;
+  std::size_t bytes = 0;  // of an entry
+
+  bool Used() const { return data != nullptr; }
+  const void* At(std::size_t row) const {
+    return static_cast<const std::uint8_t*>(data) +
+           static_cast<std::ptrdiff_t>(row) * row_stride * static_cast<std::ptrdiff_t>(bytes);
+  }
+};
+
+struct Planes {
+  Plane inputs[kNumInputs];  // logits, bias, mask, saved, upstream, targets
+  Plane out;                 // unused where the operation has no such result
+};
+
+Plane PlaneOf(const assay_const_matrix& m, std::size_t bytes) { return {m.data, m.row_stride, m.col_stride, bytes}; }
+
+Planes PlanesOf(const Request& request) {
+  const assay_row_args& a = request.args;
+  const std::size_t bytes = BytesOf(a.dtype);
+  Planes planes;
+  planes.inputs[0] = PlaneOf(a.logits, bytes);
+  planes.inputs[1] = PlaneOf(a.bias, bytes);
+  planes.inputs[2] = PlaneOf(a.mask, 1);
+  planes.inputs[3] = PlaneOf(a.saved, bytes);
+  if (IsActivationBackward(request.op)) planes.inputs[4] = PlaneOf(a.upstream, bytes);
+  planes.inputs[5] = PlaneOf(a.targets, bytes);
+  if (!HasOneColumn(request.op)) planes.out = {a.out.data, a.out.row_stride, a.out.col_stride, bytes};
+  return planes;
+}
+
+ConstPlace* PlaceOf(RowPlaces& places, std::size_t input) {
+  ConstPlace* const all[kNumInputs] = {&places.logits, &places.bias,     &places.mask,
+                                       &places.saved,  &places.upstream, &places.targets};
+  return all[input];
+}
+
+// Bytes of one row of n entries in scratch; rows begin at multiples of 64.
+std::size_t RowBytes(std::size_t n, std::size_t bytes) { return (n * bytes + 63) / 64 * 64; }
+
+// What a whole row of every plane takes; 0 where no plane has columns apart, or n is too large for any tile.
+std::size_t BytesOfARow(const Planes& planes, std::size_t n) {
+  if (n <= 1 || n > kTileBytes) return 0;
+  std::size_t sum = 0;
+  bool apart = false;
+  const auto add = [&](const Plane& plane) {
+    if (!plane.Used()) return;
+    apart = apart || plane.col_stride != 1;
+    sum += RowBytes(n, plane.bytes);
+  };
+  for (const Plane& plane : planes.inputs) add(plane);
+  add(planes.out);
+  return apart ? sum : 0;
+}
+
+// from[i * from_i + j * from_j] to to[i * to_i + j * to_j], the inner loop over i.
+template <class T>
+void Copy(const void* from, std::ptrdiff_t from_i, std::ptrdiff_t from_j, void* to, std::ptrdiff_t to_i,
+          std::ptrdiff_t to_j, std::size_t rows, std::size_t cols) {
+  const auto* source = static_cast<const T*>(from);
+  auto* target = static_cast<T*>(to);
+  for (std::ptrdiff_t j = 0; j < static_cast<std::ptrdiff_t>(cols); ++j) {
+    for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(rows); ++i) {
+      target[i * to_i + j * to_j] = source[i * from_i + j * from_j];
+    }
+  }
+}
+
+void CopyOf(std::size_t bytes, const void* from, std::ptrdiff_t from_i, std::ptrdiff_t from_j, void* to,
+            std::ptrdiff_t to_i, std::ptrdiff_t to_j, std::size_t rows, std::size_t cols) {
+  if (bytes == 1) return Copy<std::uint8_t>(from, from_i, from_j, to, to_i, to_j, rows, cols);
+  if (bytes == 2) return Copy<std::uint16_t>(from, from_i, from_j, to, to_i, to_j, rows, cols);
+  if (bytes == 4) return Copy<std::uint32_t>(from, from_i, from_j, to, to_i, to_j, rows, cols);
+  return Copy<std::uint64_t>(from, from_i, from_j, to, to_i, to_j, rows, cols);
+}
+
+}  // namespace
+
+RowPlaces PlacesOf(const Request& request, std::size_t row) {
+  const Planes planes = PlanesOf(request);
+  RowPlaces places;
+  places.row = row;
+  for (std::size_t k = 0; k < kNumInputs; ++k) {
+    const Plane& plane = planes.inputs[k];
+    if (!plane.Used()) continue;
+    *PlaceOf(places, k) = {plane.At(row), plane.col_stride};
+    places.in_place = places.in_place || (planes.out.Used() && plane.data == planes.out.data);
+  }
+  if (planes.out.Used()) {
+    places.out = {const_cast<void*>(planes.out.At(row)), planes.out.col_stride};
+  } else if (request.op == ASSAY_LOGSUMEXP || request.args.reduction == ASSAY_REDUCTION_NONE) {
+    const Plane one = {request.args.out.data, request.args.out.row_stride, 1, BytesOf(request.args.dtype)};
+    places.out = {const_cast<void*>(one.At(row)), 1};
+  }
+  return places;
+}
+
+std::size_t Tile::RowsThatFit(const Request& request) {
+  const std::size_t bytes = BytesOfARow(PlanesOf(request), request.args.cols);
+  return bytes == 0 ? 0 : std::min(kMaxRows, kTileBytes / bytes);
+}
+
+void Tile::Read(std::size_t first) {
+  const Planes planes = PlanesOf(request_);
+  first_ = first;
+  count_ = std::min(capacity_, request_.args.rows - first);
+  const std::size_t n = request_.args.cols;
+  std::uint8_t* at = scratch_;
+  for (const Plane& plane : planes.inputs) {
+    if (!plane.Used()) continue;
+    const std::size_t row_bytes = RowBytes(n, plane.bytes);
+    CopyOf(plane.bytes, plane.At(first), plane.row_stride, plane.col_stride, at,
+           static_cast<std::ptrdiff_t>(row_bytes / plane.bytes), 1, count_, n);
+    at += capacity_ * row_bytes;
+  }
+}
+
+RowPlaces Tile::At(std::size_t i) const {
+  const Planes planes = PlanesOf(request_);
+  RowPlaces places = PlacesOf(request_, first_ + i);
+  places.in_place = false;
+  const std::size_t n = request_.args.cols;
+  const std::uint8_t* at = scratch_;
+  for (std::size_t k = 0; k < kNumInputs; ++k) {
+    const Plane& plane = planes.inputs[k];
+    if (!plane.Used()) continue;
+    const std::size_t row_bytes = RowBytes(n, plane.bytes);
+    *PlaceOf(places, k) = {at + i * row_bytes, 1};
+    at += capacity_ * row_bytes;
+  }
+  if (planes.out.Used()) places.out = {const_cast<std::uint8_t*>(at) + i * RowBytes(n, planes.out.bytes), 1};
+  return places;
+}
+
+void Tile::Write() const {
+  const Plane out = PlanesOf(request_).out;
+  if (!out.Used()) return;
+  const std::size_t row_bytes = RowBytes(request_.args.cols, out.bytes);
+  const auto* from = static_cast<const std::uint8_t*>(At(0).out.data);
+  CopyOf(out.bytes, from, static_cast<std::ptrdiff_t>(row_bytes / out.bytes), 1, const_cast<void*>(out.At(first_)),
+         out.row_stride, out.col_stride, count_, request_.args.cols);
+}
+
+}  // namespace assay::internal

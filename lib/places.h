@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where the entries of one row lie, and the walk over the rows of a call. Rows whose columns are apart are copied into
+// contiguous scratch, eight rows at a time so that memory is read along the rows' dimension where that is the inner
+// one, and results are copied back; a kernel sees strides other than 1 only in rows too long for the scratch.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "request.h"
+
+namespace assay::internal {
+
+struct ConstPlace {
+  const void* data = nullptr;  // the first entry; null: absent
+  std::ptrdiff_t stride = 1;   // between entries
+};
+
+struct Place {
+  void* data = nullptr;
+  std::ptrdiff_t stride = 1;
+};
+
+// The operands of one row. Those of one entry a row (labels, upstream of a loss) are found in the request by `row`.
+struct RowPlaces {
+  std::size_t row = 0;
+  ConstPlace logits;
+  ConstPlace bias;
+  ConstPlace mask;
+  ConstPlace saved;
+  ConstPlace upstream;  // of activations' backward
+  ConstPlace targets;
+  Place out;              // [rows, cols] results, or the one entry of logsumexp; for a loss, null where reduced
+  bool in_place = false;  // out is also an input: what is still needed of the row must be read before it is written
+};
+
+// The strided operands of row `row`, as the caller gave them.
+RowPlaces PlacesOf(const Request& request, std::size_t row);
+
+inline constexpr std::size_t kTileBytes = 24 * 1024;
+
+// Rows of a call in contiguous scratch.
+class Tile {
+ public:
+  static constexpr std::size_t kMaxRows = 8;
+
+  // Whether rows of this call are better copied, and fit.
+  static bool Wanted(const Request& request) { return RowsThatFit(request) > 0; }
+
+  explicit Tile(const Request& request) : request_(request), capacity_(RowsThatFit(request)) {}
+
+  // Copies rows [first, first + count()) in.
+  void Read(std::size_t first);
+  std::size_t count() const { return count_; }
+  // The operands of row first + i in scratch.
+  RowPlaces At(std::size_t i) const;
+  // Copies the results of the rows out.
+  void Write() const;
+
+ private:
+  static std::size_t RowsThatFit(const Request& request);
+
+  const Request& request_;
+  std::size_t capacity_;
+  std::size_t first_ = 0;
+  std::size_t count_ = 0;
+  alignas(64) std::uint8_t scratch_[kTileBytes];
+};
+
+// Calls fn(const RowPlaces&) for every row. Tile: 24 KiB of stack, only where it is wanted.
+template <class Fn>
+void ForEachRowInTiles(const Request& request, Fn&& fn) {
+  Tile tile(request);
+  for (std::size_t first = 0; first < request.args.rows; first += tile.count()) {
+    tile.Read(first);
+    for (std::size_t i = 0; i < tile.count(); ++i) fn(tile.At(i));
+    tile.Write();
+  }
+}
+
+}  // namespace assay::internal

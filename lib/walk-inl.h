@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The walk of a kernel over the rows of a call. Compiled once per target.
+
+#if defined(ASSAY_LIB_WALK_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef ASSAY_LIB_WALK_INL_H_
+#undef ASSAY_LIB_WALK_INL_H_
+#else
+#define ASSAY_LIB_WALK_INL_H_
+#endif
+
+#include "hwy/highway.h"
+#include "places.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace assay {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// fn(const internal::RowPlaces&) for every row. The scratch of the tile is on the stack only where it is wanted.
+template <class Fn>
+HWY_NOINLINE void ForEachRowInTiles(const internal::Request& request, const Fn& fn) {
+  internal::ForEachRowInTiles(request, fn);
+}
+
+template <class Fn>
+HWY_INLINE void ForEachRow(const internal::Request& request, const Fn& fn) {
+  if (internal::Tile::Wanted(request)) return ForEachRowInTiles(request, fn);
+  for (size_t row = 0; row < request.args.rows; ++row) fn(internal::PlacesOf(request, row));
+}
+
+// NOLINTNEXTLINE(google-readability-namespace-comments)
+}  // namespace HWY_NAMESPACE
+}  // namespace assay
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard
