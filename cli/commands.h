@@ -83,6 +83,34 @@ struct PowerOptions {
 };
 int Power(const PowerOptions& options);
 
+struct ClaimsOptions {
+  std::vector<std::string> subjects;  // empty: both tiers of ours
+  std::vector<std::string> ops;       // empty: all
+  std::uint64_t seed = 1;
+  std::uint64_t max_cols = 65'537;
+  oracle::Tier tier = oracle::Tier::kBulk;
+  double time_limit_seconds = kDefaultTimeLimitSeconds;
+  std::filesystem::path out;  // Markdown; empty: none
+};
+int Claims(const ClaimsOptions& options);
+
+struct BenchOptions {
+  std::vector<std::string> subjects;  // empty: both tiers of ours and all peers
+  std::vector<std::string> ops = {"softmax"};
+  std::vector<std::string> dtypes = {"f32"};
+  std::vector<std::string> shapes;  // "64x1024"; empty, without rows and cols: n = 64, 1024, 32768 and 4M
+  std::uint64_t rows = 0;           // with cols one shape more
+  std::uint64_t cols = 0;
+  double temperature = 1;
+  bool mask = false;
+  double seconds = 1;  // for each shape
+  std::uint64_t seed = 1;
+  std::filesystem::path json;      // empty: none
+  std::filesystem::path markdown;  // likewise
+  std::string command_line;        // as a shell reads it back
+};
+int Bench(const BenchOptions& options);
+
 struct FuzzOptions {
   std::string subject = "assay";
   double seconds = 60;

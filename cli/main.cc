@@ -177,6 +177,45 @@ int Main(int argc, char** argv) {
   power_command->add_option("--out", power.out, "Write the table as Markdown to this file");
   power_command->footer("Examples:\n  assay power\n  assay power drops_tail --out power.md");
 
+  ClaimsOptions claims;
+  CLI::App* const claims_command =
+      app.add_subcommand("claims", "What subjects claim, beside the largest errors that a search finds");
+  claims_command->add_option("subject", claims.subjects, "Whose; default assay and assay-fast");
+  claims_command->add_option("--op", claims.ops, "Only these operations")->delimiter(',')->allow_extra_args(false);
+  AddInteger(claims_command, "--seed", claims.seed, 0, "Seed of all rows");
+  AddInteger(claims_command, "--max-cols", claims.max_cols, 1, "The longest rows (up to 67108864)");
+  AddOracle(claims_command, claims.tier);
+  AddTime(claims_command, "--time-limit", claims.time_limit_seconds, "For each call of the subject; default 10s");
+  claims_command->add_option("--out", claims.out, "Write the table as Markdown to this file");
+  claims_command->footer("Examples:\n  assay claims\n  assay claims assay-fast --op softmax --max-cols 67108864");
+
+  BenchOptions bench;
+  CLI::App* const bench_command =
+      app.add_subcommand("bench", "Time subjects beside one another, beside a copy, and say when that was disturbed");
+  bench_command->add_option("subject,--subject", bench.subjects, "What to time; default assay-fast, assay, all peers");
+  bench_command->add_option("--op", bench.ops, "The operations; default softmax")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  bench_command->add_option("--dtype", bench.dtypes, "Their types; default f32")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  bench_command->add_option("--shapes", bench.shapes, "ROWSxCOLS, e.g. 64x1024,1x4M")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  CLI::Option* const bench_rows = AddInteger(bench_command, "--rows", bench.rows, 1, "With --cols: one shape");
+  bench_rows->needs(AddInteger(bench_command, "--cols", bench.cols, 1, "With --rows: one shape")->needs(bench_rows));
+  bench_command->add_option_function<std::string>(
+      "--temperature", [&bench](const std::string& text) { bench.temperature = Temperature("--temperature", text); },
+      "T, at least 0 or inf; default 1");
+  bench_command->add_flag("--mask", bench.mask, "Hide a quarter of the entries by a mask");
+  AddTime(bench_command, "--for", bench.seconds, "How long for each shape (90s, 15m, 8h); default 1s");
+  AddInteger(bench_command, "--seed", bench.seed, 0, "Seed of the values and of the order in each round");
+  bench_command->add_option("--json", bench.json, "Write the result to this file, in Google Benchmark's format");
+  bench_command->add_option("--markdown", bench.markdown, "Write the tables as Markdown to this file");
+  bench_command->footer(
+      "Examples:\n  assay bench\n  assay bench assay-fast onednn ./my_kernel.so --op softmax,log_softmax --for 5s\n"
+      "  assay bench --shapes 4096x16,64x1024 --json bench.json");
+
   FuzzOptions fuzz;
   CLI::App* const fuzz_command = app.add_subcommand("fuzz", "Search for violations with libFuzzer");
   fuzz_command->add_option("subject", fuzz.subject, "What to fuzz")->capture_default_str();
@@ -216,6 +255,7 @@ int Main(int argc, char** argv) {
     return code == 0 ? kClean : kUsage;
   }
   for (int i = 0; i < argc; ++i) report.command_line += (i == 0 ? "assay" : " " + ShellQuoted(argv[i]));
+  bench.command_line = report.command_line;
 
   if (check.seconds > 0 && cases->count() == 0) check.cases = kUntilTheTimeIsUp;
   if (*check_command) return Check(check);
@@ -224,6 +264,8 @@ int Main(int argc, char** argv) {
   if (*replay_command) return Replay(replay);
   if (*probe_command) return Probe(probe);
   if (*power_command) return Power(power);
+  if (*claims_command) return Claims(claims);
+  if (*bench_command) return Bench(bench);
   if (*fuzz_command) return Fuzz(fuzz);
   return Report(report);
 }

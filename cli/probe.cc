@@ -11,6 +11,7 @@
 #include "cli/console.h"
 #include "cli/select.h"
 #include "properties/engine/engine.h"
+#include "subjects/peers/find.h"
 #include "subjects/registry.h"
 
 namespace assay::cli {
@@ -24,6 +25,8 @@ void List() {
   for (const subjects::BuiltIn& built_in : subjects::BuiltIns()) {
     fmt::print("  {:34} {}\n", built_in.name, Wrapped(built_in.table->description, 37));
   }
+  if (!subjects::Peers().empty()) fmt::print("\n{}\n", Bold("Peers: libraries of others, loaded when asked for"));
+  for (const subjects::Peer& peer : subjects::Peers()) fmt::print("  {:34} {}\n", peer.name, peer.path.string());
   const properties::Group* group = nullptr;
   for (const Property& property : properties::Catalogue()) {
     if (group == nullptr || *group != property.group) {

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <ctime>
-#include <fstream>
 
 #include "cli/build_info.h"
 #include "cli/commands.h"
@@ -18,6 +17,7 @@
 #include "cli/report_cases.h"
 #include "cli/select.h"
 #include "properties/engine/engine.h"
+#include "reports/machine.h"
 #include "reports/measure.h"
 #include "reports/npy.h"
 #include "reports/text.h"
@@ -49,14 +49,6 @@ std::string KindOf(const std::string& name) {
       return "cheater";
   }
   return "?";
-}
-
-std::string CpuModel() {
-  std::ifstream in("/proc/cpuinfo");
-  for (std::string line; std::getline(in, line);) {
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-  }
-  return "";
 }
 
 // Every law of softmax on the subject; the first finding of each becomes a case file.
@@ -134,7 +126,7 @@ reports::Provenance ProvenanceOf(const ReportOptions& options, const std::string
   p.date = fmt::format("{:%Y-%m-%d}", fmt::gmtime(std::time(nullptr)));
   p.subject = name;
   p.subject_version = info.version;
-  p.cpu = CpuModel();
+  p.cpu = reports::CpuModel();
   p.compiler = kBuildCompiler;
   p.compiler_flags = kBuildFlags;
   if (KindOf(name) == "ours") p.target = name == "assay" ? assay_target_name(0) : name.substr(sizeof("assay-") - 1);

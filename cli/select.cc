@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "subjects/peers/find.h"
 #include "subjects/registry.h"
 
 namespace assay::cli {
@@ -18,7 +19,8 @@ std::unique_ptr<subjects::Subject> OpenSubject(std::string_view name, double tim
   try {
     return subjects::Open(name, options);
   } catch (const subjects::OpenError& error) {
-    if (!path && subjects::FindBuiltIn(name) == nullptr) throw UsageError(error.what());
+    const bool known = subjects::FindBuiltIn(name) != nullptr || subjects::FindPeer(name) != nullptr;
+    if (!path && !known) throw UsageError(error.what());
     throw;
   }
 }

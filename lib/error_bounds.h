@@ -40,39 +40,182 @@ inline constexpr double kU = 0x1p-53;  // unit roundoff of double
 //   table entry                            1    u   (nearest double of 2^(j/16))
 //   last addition, power + power * q       1    u   (result < 2^(16/16): half an ulp is at most u of it)
 //   product power * q, |q| < 2^-5.5        0.03 u
-//   q: Taylor remainder r^8/8!, |r| < 0.0217: 2^-59.5   0.02 u; its roundings 2^-5.5 * 3 u: 0.07 u
+//   q: the polynomial, 2^constants::kExpPolynomial6ErrorLog2: 0.11 u; its roundings 2^-5.5 * 3 u: 0.07 u
 //   r: one rounding of a number below 0.0217: 0.02 u
-// Sum 2.2 u; seen over every f32 in [-104, 0]: see README (nightly command).
+// Sum 2.23 u; seen over every f32 in [-104, 0]: see README (nightly command).
 inline constexpr double kExpRelative = 2.25 * kU;
 
-// z = (x - max) / T against the real quotient, relative: x - max in double, 1/T, their product, one rounding each.
-inline constexpr double kExponentRelative = 3.02 * kU;
+// ---- The exact tier's first step (exact_exponents-inl.h, exact_activations-inl.h, exact_sigmoid-inl.h) ----
 
-// The sum of all exp(z): chains of at most 7 + 4 rounded additions, 2 that join four chains, then pairs, exact to u
-// for n <= 2^33, and one rounding of their sum; the exponentials' own error; and the share of each z's error,
-// sum p_j |z_j| <= log n, at most 23 for n <= 2^33 (28 leaves room).
-inline constexpr double kSumRelative = 15 * kU + kExpRelative + 28 * kExponentRelative;
-// The same where T = 1, so that only x - max can have been rounded.
-inline constexpr double kSumRelativeUnitTemperature = 15 * kU + kExpRelative + 28 * 1.01 * kU;
+// d = (x - x_r) / T + (b - b_r) in double against the real exponent, relative to |x - x_r| / T + |b - b_r|: both
+// differences, 1/T, the product and the sum, one rounding each; where it applies, 1.01 covers exp(error) - 1.
+inline constexpr double kExponentRelative = 4.04 * kU;
 
-// exp(z) / sum: both errors, 1 / sum, the product, and the two roundings of the test's own p -+ delta.
-inline constexpr double kProbabilityRelative = kSumRelative + kExpRelative + 4.1 * kU;
-inline constexpr double kProbabilityRelativeUnitTemperature = kSumRelativeUnitTemperature + kExpRelative + 4.1 * kU;
+// What is left out on purpose: n exponentials below exp(-700), results and 1/T in the subnormal range. Far below
+// the least result of 32 bits, 2^-149, and half of it.
+inline constexpr double kResultSlack = 0x1p-800;
+
+// The sum of n exponentials, every addition compensated; `weight` = sum of exp(d) times the size that bounds d's error,
+// in plain additions (for n <= 2^40 they lose less than the 0.1 %).
+constexpr double RestError(double rest, double weight, std::size_t n) {
+  const double n_u = static_cast<double>(n) * kU;
+  return 1.02 * kExponentRelative * weight + (kExpRelative + 1.01 * kU + 1.01 * n_u * n_u) * rest + kResultSlack;
+}
+
+// exp(d) / sum, relative, but for d's own error: the exponential, the sum, 1 / sum, the product, and both ends of the
+// enclosure.
+constexpr double ShareError(double sum, double rest_error) {
+  return kExpRelative + 1.01 * rest_error / sum + 5.05 * kU;
+}
+
+// exact_softmax_f32-inl.h: exp(x / T) / sum, relative. Both exponentials (the quotient is never rounded; where T is not
+// 1, r is rounded twice more, 0.05 u); the sum: chains of 3, 2 that join four chains, or a chain of 3 behind the last
+// of them, all joined as pairs (exact for n <= 2^40) and rounded once: 6 u; 1 / sum and the product 2 u.
+inline constexpr double kShareRelativeF32 = 2 * (kExpRelative + 0.05 * kU) + 8.01 * kU;
+// In units of p's last place, 2^-52 of its binade, so at most 2 u = 1 unit for each u. Powers of two.
+inline constexpr unsigned kDoubtfulUlps = 16;
+static_assert(kShareRelativeF32 < kDoubtfulUlps * kU);
+
+// The rough one: the polynomial 2^constants::kExpPolynomial5ErrorLog2, 51 u; T ln2/16 as one double, off by u, times
+// a number of steps of |x| / T <= 60; the parts of the sum joined in plain additions, 2 and 3 over the lanes.
+inline constexpr double kRoughLargestExponent = 60;
+inline constexpr double kExpRoughRelative = kExpRelative + 51 * kU + 1.01 * kRoughLargestExponent * kU;
+inline constexpr unsigned kRoughDoubtfulUlps = 256;
+static_assert(2 * (kExpRoughRelative + 0.05 * kU) + 12.01 * kU < kRoughDoubtfulUlps * kU);
+
+// LogOnePlus in exact_log.h, relative. s: two roundings; the product and the sum of the polynomial's tail, below 0.01
+// of it, and the last addition: 3.1 u where k = 0 (first term left out: s^22 / 23 < 2^-60). Else 1 + x is rounded once,
+// u in the logarithm; log m < 0.347 to 3.1 u of that; the inner sum 0.35 u; all that over log(1 + x) > 0.346, and
+// the last addition u: 8.1 u.
+inline constexpr double kLogOnePlusRelative = 9 * kU;
+
+// log(1 + rest), absolute.
+constexpr double LogError(double rest, double rest_error, double log_value) {
+  return 1.01 * rest_error / (1 + rest) + kLogOnePlusRelative * log_value + kResultSlack;
+}
+
+// 1 / (1 + e) and e / (1 + e), relative, but for z's own error: the exponential, the sum, the quotient, the product,
+// both ends of the enclosure.
+inline constexpr double kSigmoidRelative = kExpRelative + 5.05 * kU;
 
 // ExpAccurate in exp-inl.h against exp(z), relative, -600 <= z <= 0; below, where no f32 share can tell the value from
 // 0, its low part becomes subnormal and loses digits.
 inline constexpr double kExpAccurateRelative = 0x1p-96;
 
-// Double-double quotients of a row of n, relative: z = (x - max) / T with 1/T and the product good to 2^-99, times
-// |z| <= 104: 2^-92, for the entry and for the sum; both exponentials; 1 / sum and the product; n additions of 2^-101.
-constexpr double AccurateRelative(std::size_t n) { return 0x1p-90 + static_cast<double>(n) * 0x1p-100; }
-
-// T below kHardmaxBelow gives the same bits as T = 0, T above kUniformAbove the same as T = +inf, because
-//   two unequal f32 differ by at least 2^-149: below 2^-300 every exponent but the maximum's is under -2^151, so
-//     the shares are 0 and 1/k - tiny; 1/k is never halfway between two f32 (that needs k = 2^150);
-//   two finite f32 differ by less than 2^129: above 2^200 every share is 1/k times 1 +- 2^-70, while a rounding
-//     boundary is at least 2^-25/k away from 1/k, relative, and k < 2^44.
+// T below this gives the same bits as T = 0, because two unequal numbers of 32 bits or fewer differ by at least 2^-149:
+// the exponent of every entry but those of the largest logit is under -2^151 + 2^129, whatever the biases. Softmax: the
+// others' shares round to 0, and 1/k or a transcendental share is not moved across a midpoint (1/k = 2^-25 in f16 is
+// one, and goes to 0 either way). log_softmax: the others' are beyond every finite number. logsumexp: so is x / T
+// unless x = 0.
 inline constexpr double kHardmaxBelow = 0x1p-300;
-inline constexpr double kUniformAbove = 0x1p+200;
+
+// ---- accurate_row-inl.h -----------------------------------------------------------------------------------------
+
+// (x - x0) / T in double-double, relative: the difference is exact, 1 / T good to 2^-100, their product to 2^-101.
+inline constexpr double kQuotientRelative = 0x1p-98;
+// Lanes of (x - x0) / T + (b - b0) with a larger error (relative, where the result is beyond 1100) are computed
+// exactly: cut to 106 bits, divided by T. Without bias none has: 1100 * kQuotientRelative is smaller.
+inline constexpr double kDifferenceError = 0x1p-86;
+inline constexpr double kExactDifferenceRelative = 0x1p-97;
+
+// ExpAccurateScaled against the exp of the pair it is given, relative, -1000 <= z <= 1: in the reduced argument the low
+// part, below 2^-43, is rounded twice (2 * 2^-97), k * kStep3 once (2^-119); power, polynomial and products 2^-97 at
+// most.
+inline constexpr double kExpScaledRelative = 0x1p-94;
+
+// The sum of n exponentials, relative: the error of each z (so small that 1.01 covers the square), the exponentials',
+// n / 8 + 8 additions of 2^-101 and the joining of the parts.
+constexpr double AccurateSumRelative(std::size_t n, double worst_z) {
+  return 1.01 * worst_z + kExpScaledRelative + static_cast<double>(n) * 0x1p-104 + 0x1p-97;
+}
+
+// LogOnePlusLifted, relative, of the pair it is given. k = 0: f = o; s, s^2 and five steps of the series, 2^-100 each
+// but those behind s^2 < 2^-11: 2^-97. k > 0: 1 + f good to 2^-100, in a logarithm of at least log(2) / 16 = 2^-4.53:
+// 2^-95.
+inline constexpr double kLogPairRelative = 0x1p-94;
+
+// ---- The fast tier in f32 lanes (fast_*-inl.h) -------------------------------------------------------------------
+// u = 2^-24 here. A relative error of r u is at most r ULP of an f32, whose significand is below 2.
+
+inline constexpr double kSingleU = 0x1p-24;
+
+// FloatExp::Power against 2^exponent exp((x - shift) / T), relative, where it does not stand at a limit:
+//                                                    AVX3 (16 steps)   AVX2 (8 steps)
+//   evaluation: fast_exp.gappa                       1.051 u           1.081 u
+//   polynomial: kPolynomialError                     0.027 u           0.004 u
+//   residue times (2^(q/steps) - 1), left out        0.018 u           0.025 u
+//   q: rounded to 2^-26, then to 2^-25, times ln2/steps   0.033 u      0.065 u
+//   log2(e)/T beyond its two words: 2^-48 of 32240 steps   0.000 u     0.000 u
+// Sum 1.13 u and 1.18 u; seen over every f32: see README (nightly command).
+inline constexpr double kFastExpRelative = 1.2 * kSingleU;
+
+// A sum of exponentials of up to 2^30 entries: the exponentials' own error, one addition in f32, then chains of at most
+// 2^25 additions in double (2^-28 = 0.07 u).
+inline constexpr double kFastSumRelative = kFastExpRelative + 1.07 * kSingleU;
+
+// A share in ULP: the exponential, the sum, the product's rounding (the inverse of two words and its low product:
+// 2^-46).
+inline constexpr double kFastSoftmaxUlp = (kFastExpRelative + kFastSumRelative) / kSingleU + 0.51;
+static_assert(kFastSoftmaxUlp <= 4);
+
+// Log and Log1p in fast_log-inl.h, relative: the first term left out, s^16 / 17 < 2^-44.8, and a dozen roundings.
+inline constexpr double kFastLogRelative = 0x1p-44;
+
+// log p in ULP. Of the maximum: rho = others / own, -log1p(k - 1 + rho) has at most rho's relative error; one rounding.
+// Of another entry: |log p| > log 2, so an ULP is at least u, and lse has at most the sum's relative error as an
+// absolute one; the product with the high words rounds to half an ULP of a number of the same size (twice that across a
+// power of two), then the sum. With a shift x - shift may round too, u; but lse's error is then far below an ULP of any
+// result that it can matter for.
+inline constexpr double kFastLogSoftmaxUlp = kFastSumRelative / kSingleU + 1 + 0.51;
+static_assert(kFastLogSoftmaxUlp <= 4);
+
+// logsumexp in ULP where it is at least kLeastLogsumexp = 1/2 in magnitude, so that an ULP is at least u.
+inline constexpr double kFastLogsumexpUlp = kFastSumRelative / kSingleU + 0.51;
+
+// Sigmoid in ULP, the worse of both: e / (1 + e) has the exponential's error, the sum's rounding, the quotient's, and
+// half an ULP more where the result is subnormal.
+inline constexpr double kFastSigmoidUlp = kFastExpRelative / kSingleU + 1 + 0.5 + 0.51;
+static_assert(kFastSigmoidUlp <= 4);
+
+// A quotient (x - max) / T of scalar_exp.h, relative: the difference and the quotient, rounded once each; as a pair,
+// the remainder of the rounded quotient, below 2^-52 of it, to a few u.
+inline constexpr double kScaledDifferenceRelative = 2.01 * kU;
+inline constexpr double kScaledDifferencePairRelative = 0x1p-98;
+
+// A weight exp((x - max) / T) of top-p (sampling.cc), relative, where it is above 2^-88 = exp(-61), in double and in
+// pairs; and what the kept share may be off by where p is compared with it: both sums, twice that and 4 n units of
+// 2^-88.
+inline constexpr double kNucleusWeightRelative = 61 * kScaledDifferenceRelative + kExpRelative;
+inline constexpr double kNucleusWeightPairRelative = 61 * kScaledDifferencePairRelative + kExpAccurateRelative;
+constexpr double NucleusShare(std::size_t n) {
+  return 2 * kNucleusWeightPairRelative + static_cast<double>(n) * 0x1p-86;
+}
+
+// ---- Gradients and sparsemax (exact_gradients.cc, fast_gradients.cc, sparsemax.cc) -------------------------------
+
+// ExpUnfused against exp(z), relative, |z| <= 700: as kExpRelative, but for the product power * q, which is rounded too
+// (counted there), two more roundings in q (2^-5.5 * 2 u) and the Taylor remainder r^8/8!, below 2^-59.5 (0.02 u).
+inline constexpr double kExpUnfusedRelative = 2.3 * kU;
+
+// The exact tier, in units of u times the sum of |terms|, before the result is rounded to its type; 2^-50 is 8 u.
+//   softmax      sum p dy: products exact (f32 and shorter) or in pairs, compensated: n^2 u^2; rounded once, u.
+//                dy - sum, the quotient, for f64 the last product is the result's own rounding: u each. 4 u.
+//   log_softmax  sum dy u, kExpUnfusedRelative 2.3 u, their product u, dy - product u, the quotient u. 6.3 u.
+//   sparsemax    sum u, mean u, difference u, quotient u. 4 u.
+// What underflows is far below that in the rows that gradient_range.h lets through, and results of f64 below 2^-1000
+// are computed again in pairs with exponents of their own (scaled.h), as are all other rows: 2^-90 of the terms.
+
+// The fast tier at T = 1, in units of the u of f32 and of the terms; 8 are promised, and the result's own half ulp.
+//   softmax      a chain of four: product, fused, fused or product, one addition: 3; across chains in double; the sum
+//                to f32: 1; dy - sum: 1. 5.
+//   log_softmax  two additions 2, kFastExpRelative below 2, the sum to f32: 1; exp * sum and the difference are one
+//                fused operation, the result's own rounding. 5.
+//   sparsemax    additions 2, the mean to f32: 1; the difference is the result's own rounding. 3.
+// For other T pass 2 is double: less. Shorter types round twice, by u of f32 more, which is 2^-13 of theirs at most.
+
+// Sparsemax, in units of u and of |z| + |tau|; 8 are promised, and half an ulp. A score with its error allowed by
+// Membership, 4 u; tau to 2^-96 of itself; z - tau, 1; the quotient, 1, for f64 the result's own. 6. Decisions are
+// exact: a lane decides only where y - tau is beyond the error of both; else, and for scores with larger errors,
+// ExactSum.
 
 }  // namespace assay::bounds

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
+// The exact tier's softmax, log_softmax, logsumexp and sigmoid of f32, f16 and bf16.
 // Highway compiles the part above HWY_ONCE once for each target.
 
 // clang-format off: foreach_target.h must come before anything that includes highway.h.
@@ -9,48 +10,55 @@
 #include "hwy/highway.h"
 // clang-format on
 
+#include <cstring>
+
+#include "exact_activations-inl.h"
+#include "exact_sigmoid-inl.h"
+#include "exact_softmax_f32-inl.h"
 #include "kernels.h"
-#include "old_softmax-inl.h"
+#include "walk-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace assay {
 namespace HWY_NAMESPACE {
 
-void SoftmaxRequest(const internal::Request& request) {
-  const assay_row_args& a = request.args;
-  internal::SoftmaxRows rows{static_cast<const float*>(a.logits.data),
-                             static_cast<float*>(a.out.data),
-                             static_cast<const uint8_t*>(a.mask.data),
-                             a.rows,
-                             a.cols,
-                             a.logits.row_stride,
-                             a.out.row_stride,
-                             a.mask.row_stride,
-                             a.temperature,
-                             request.empty_row_is_zero ? 0.0f : std::numeric_limits<float>::quiet_NaN(),
-                             a.logits.data == a.out.data,
-                             request.first_step};
-  SoftmaxRows(rows);
+template <void (*kRow)(const internal::Request&, const internal::RowPlaces&)>
+void Rows(const internal::Request& request) {
+  ForEachRow(request, [&](const internal::RowPlaces& places) HWY_ATTR { kRow(request, places); });
+}
+
+void SoftmaxOfFloats(const internal::Request& request) {
+  if (!SoftmaxF32(request)) Rows<SoftmaxRow>(request);
+}
+
+constexpr internal::KernelTable ExactActivationsTable() {
+  internal::KernelTable table;
+  table.Set(ASSAY_TIER_EXACT, ASSAY_SOFTMAX, internal::kUpTo32Bits, &Rows<SoftmaxRow>);
+  table.Set(ASSAY_TIER_EXACT, ASSAY_SOFTMAX, internal::kF32Only, &SoftmaxOfFloats);
+  table.Set(ASSAY_TIER_EXACT, ASSAY_LOG_SOFTMAX, internal::kUpTo32Bits, &Rows<LogSoftmaxRow>);
+  table.Set(ASSAY_TIER_EXACT, ASSAY_LOGSUMEXP, internal::kUpTo32Bits, &Rows<LogSumExpRow>);
+  table.Set(ASSAY_TIER_EXACT, ASSAY_SIGMOID, internal::kUpTo32Bits, &Rows<SigmoidRow>);
+  return table;
 }
 
 const internal::KernelGroup* ExactActivations() {
-  static constexpr internal::KernelGroup kGroup = {
-      HWY_TARGET, internal::KernelTable().Set(ASSAY_TIER_EXACT, ASSAY_SOFTMAX, internal::kF32Only, &SoftmaxRequest)};
+  static constexpr internal::KernelGroup kGroup = {HWY_TARGET, ExactActivationsTable()};
   return &kGroup;
 }
 
 void ExpLanes(const double* z, double* hi, double* lo, size_t n, bool accurate) {
   const Doubles d;
-  const size_t lanes = hn::Lanes(d);
-  HWY_ALIGN double in[HWY_MAX_BYTES / sizeof(double)] = {};
-  HWY_ALIGN double out[2][HWY_MAX_BYTES / sizeof(double)];
+  const size_t lanes = Lanes();
+  HWY_ALIGN double in[kMaxLanes] = {};
+  HWY_ALIGN double out[2][kMaxLanes];
   for (size_t i = 0; i < n; i += lanes) {
     const size_t count = n - i < lanes ? n - i : lanes;
     std::memcpy(in, z + i, count * sizeof(double));
     if (accurate) {
-      const Pair<DoubleVec> e = ExpAccurate(d, Pair<DoubleVec>{hn::Load(d, in), hn::Zero(d)});
-      hn::Store(e.hi, d, out[0]);
-      hn::Store(e.lo, d, out[1]);
+      DoubleVec e_hi, e_lo;
+      ExpAccurate(d, hn::Load(d, in), hn::Zero(d), e_hi, e_lo);
+      hn::Store(e_hi, d, out[0]);
+      hn::Store(e_lo, d, out[1]);
       std::memcpy(lo + i, out[1], count * sizeof(double));
     } else {
       hn::Store(Exp(d, hn::Load(d, in)), d, out[0]);

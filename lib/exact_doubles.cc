@@ -10,14 +10,75 @@
 #include "hwy/highway.h"
 // clang-format on
 
+#include "accurate_sigmoid-inl.h"
+#include "exact_doubles-inl.h"
 #include "kernels.h"
+#include "walk-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace assay {
 namespace HWY_NAMESPACE {
 
+// A row of softmax or log_softmax whose kind fixes it: true where that was so.
+HWY_INLINE bool FillFixed(const internal::Request& request, const AccurateRow& row, const Out& out, double no_mass) {
+  if (row.kind() == RowKind::kFinite) return false;
+  const bool no_mass_row = row.kind() == RowKind::kEmpty && request.empty_row_is_zero;
+  out.Fill(no_mass_row ? no_mass : std::numeric_limits<double>::quiet_NaN());
+  return true;
+}
+
+HWY_NOINLINE void DoubleSoftmaxRow(const internal::Request& request, const internal::RowPlaces& places) {
+  const Out out(request, places);
+  AccurateRow row(request, places);
+  if (FillFixed(request, row, out, 0)) return;
+  row.Sum();
+  for (size_t j = 0; j < row.size(); j += Lanes()) out.Store(SoftmaxDoubles(row, j), j);
+}
+
+HWY_NOINLINE void DoubleLogSoftmaxRow(const internal::Request& request, const internal::RowPlaces& places) {
+  const Out out(request, places);
+  AccurateRow row(request, places);
+  if (FillFixed(request, row, out, -kInf)) return;
+  row.Sum();
+  for (size_t j = 0; j < row.size(); j += Lanes()) out.Store(LogSoftmaxDoubles(row, j), j);
+}
+
+HWY_NOINLINE void DoubleLogSumExpRow(const internal::Request& request, const internal::RowPlaces& places) {
+  const Out out(request, places);
+  AccurateRow row(request, places);
+  if (row.kind() != RowKind::kFinite) {
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    return out.Set(0, row.kind() == RowKind::kEmpty ? -kInf : row.kind() == RowKind::kInfinite ? kInf : nan);
+  }
+  row.Sum();
+  out.Set(0, LogSumExpDouble(row));
+}
+
+HWY_NOINLINE void DoubleSigmoidRow(const internal::Request& request, const internal::RowPlaces& places) {
+  const AccurateSigmoid sigmoid(request.args.temperature);
+  const Row row(request, places);
+  const Out out(request, places);
+  for (size_t j = 0; j < row.size(); j += Lanes()) {
+    DoubleVec x, b, hi, lo, relative;
+    row.Load(j, x, b);
+    sigmoid.Lifted(x, b, row.has_bias(), hi, lo, relative);
+    out.Store(RoundScaledPairs(hi, lo, -internal::kLift), j);
+  }
+}
+
+template <void (*kRow)(const internal::Request&, const internal::RowPlaces&)>
+void EachRow(const internal::Request& request) {
+  ForEachRow(request, [&](const internal::RowPlaces& places) HWY_ATTR { kRow(request, places); });
+}
+
 const internal::KernelGroup* ExactDoubles() {
-  static constexpr internal::KernelGroup kGroup = {HWY_TARGET, internal::KernelTable()};
+  using internal::kF64Only;
+  static constexpr internal::KernelGroup kGroup = {
+      HWY_TARGET, internal::KernelTable()
+                      .Set(ASSAY_TIER_EXACT, ASSAY_SOFTMAX, kF64Only, &EachRow<&DoubleSoftmaxRow>)
+                      .Set(ASSAY_TIER_EXACT, ASSAY_LOG_SOFTMAX, kF64Only, &EachRow<&DoubleLogSoftmaxRow>)
+                      .Set(ASSAY_TIER_EXACT, ASSAY_LOGSUMEXP, kF64Only, &EachRow<&DoubleLogSumExpRow>)
+                      .Set(ASSAY_TIER_EXACT, ASSAY_SIGMOID, kF64Only, &EachRow<&DoubleSigmoidRow>)};
   return &kGroup;
 }
 

@@ -3,7 +3,8 @@
 // The two exponentials of the exact tier, in double lanes and in double-double lanes, for arguments <= 0.
 //
 // Method   z = k ln2/16 + r, |r| <= ln2/32 (Cody & Waite 1980, ch. 6; the table: Tang 1989),
-//          exp(z) = 2^floor(k/16) * 2^((k mod 16)/16) * exp(r), exp(r) by its Taylor polynomial.
+//          exp(z) = 2^floor(k/16) * 2^((k mod 16)/16) * exp(r), exp(r) by a minimax polynomial in double
+//          (exp_polynomial.sollya), by Taylor's in double-double.
 // Error    bounds::kExpRelative, bounds::kExpAccurateRelative; see error_bounds.h.
 // FP       round-to-nearest, contraction off. Compiled once per target.
 
@@ -16,6 +17,7 @@
 
 #include "dd-inl.h"
 #include "exp_constants.h"
+#include "exp_polynomial.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -54,6 +56,23 @@ HWY_INLINE VU ExponentBits(DU du, VU bits) {
   return hn::ShiftLeft<48>(hn::AndNot(hn::Set(du, 15), bits));
 }
 
+// exp(k ln2/16 + r) for |r| <= ln2/32, k in the low bits of `bits`. kDegree: 6, or 5 for one operation less and
+// bounds::kExpRoughRelative.
+template <int kDegree = 6, class D, class VU, class V = hn::Vec<D>>
+HWY_INLINE V ExpOfStep(D d, VU bits, V r) {
+  const hn::RebindToUnsigned<D> du;
+  // q = exp(r) - 1 = r + r^2 (1/2 + r/6 + ... + r^4/6!), Estrin's scheme.
+  const double* HWY_RESTRICT c = kDegree == 6 ? constants::kExpPolynomial6 : constants::kExpPolynomial5;
+  const V r2 = hn::Mul(r, r);
+  const V c23 = hn::MulAdd(r, hn::Set(d, c[3]), hn::Set(d, c[2]));
+  V c456 = hn::MulAdd(r, hn::Set(d, c[5]), hn::Set(d, c[4]));
+  if (kDegree == 6) c456 = hn::MulAdd(r2, hn::Set(d, constants::kExpPolynomial6[6]), c456);
+  const V q = hn::MulAdd(r2, hn::MulAdd(r2, c456, c23), r);
+  const V power = Lookup16(d, constants::kPowerHi, bits);
+  const V result = hn::MulAdd(power, q, power);
+  return hn::BitCast(d, hn::Add(hn::BitCast(du, result), ExponentBits(du, bits)));
+}
+
 // exp(z) for z <= 0; arguments below -700 (-inf too) give about 2^-1010, which no f32 result can tell from 0.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V Exp(D d, V z) {
@@ -63,22 +82,13 @@ HWY_INLINE V Exp(D d, V z) {
   const V steps = RoundToSteps(d, z, bits);
   const V high = hn::NegMulAdd(steps, hn::Set(d, constants::kStep1), z);  // exact, fused or not
   const V r = hn::NegMulAdd(steps, hn::Set(d, constants::kStepRest), high);
-  // q = exp(r) - 1 = r + r^2 (1/2 + r/6 + ... + r^5/7!), Estrin's scheme.
-  const double* HWY_RESTRICT c = constants::kInverseFactorialHi;
-  const V r2 = hn::Mul(r, r);
-  const V c23 = hn::MulAdd(r, hn::Set(d, c[3]), hn::Set(d, c[2]));
-  const V c45 = hn::MulAdd(r, hn::Set(d, c[5]), hn::Set(d, c[4]));
-  const V c67 = hn::MulAdd(r, hn::Set(d, c[7]), hn::Set(d, c[6]));
-  const V tail = hn::MulAdd(r2, hn::MulAdd(r2, c67, c45), c23);
-  const V q = hn::MulAdd(r2, tail, r);
-  const V power = Lookup16(d, constants::kPowerHi, bits);
-  const V result = hn::MulAdd(power, q, power);
-  return hn::BitCast(d, hn::Add(hn::BitCast(du, result), ExponentBits(du, bits)));
+  return ExpOfStep(d, bits, r);
 }
 
-// exp(z) for a double-double z in [-700, 0]; the same bits on every target.
+// 2^exponent exp(z) for a double-double z in [-1000, 1], exact but for bounds::kExpAccurateRelative where the result's
+// low part is normal; the same bits on every target.
 template <class D, class V = hn::Vec<D>>
-HWY_INLINE void ExpAccurate(D d, V z_hi, V z_lo, V& HWY_RESTRICT hi, V& HWY_RESTRICT lo) {
+HWY_INLINE void ExpAccurateScaled(D d, V z_hi, V z_lo, int exponent, V& HWY_RESTRICT hi, V& HWY_RESTRICT lo) {
   const hn::RebindToUnsigned<D> du;
   hn::Vec<decltype(du)> bits;
   // Not RoundToSteps: a fused and an unfused product may choose neighbouring steps.
@@ -106,10 +116,17 @@ HWY_INLINE void ExpAccurate(D d, V z_hi, V z_lo, V& HWY_RESTRICT hi, V& HWY_REST
   }
   MultiplyPairs(d, Lookup16(d, constants::kPowerHi, bits), Lookup16(d, constants::kPowerLo, bits), sum, sum_lo, product,
                 product_lo);
-  // 2^floor(k/16) >= 2^-1011: both products are exact or far below what a sum can see.
-  const V scale = hn::BitCast(d, hn::Add(hn::BitCast(du, hn::Set(d, 1.0)), ExponentBits(du, bits)));
+  const auto one = hn::Set(du, static_cast<uint64_t>(1023 + exponent) << 52);
+  const V scale = hn::BitCast(d, hn::Add(one, ExponentBits(du, bits)));
   hi = hn::Mul(product, scale);
   lo = hn::Mul(product_lo, scale);
+}
+
+// exp(z) for a double-double z in [-700, 0]: 2^floor(k/16) >= 2^-1011, both products are exact or far below what a sum
+// can see.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE void ExpAccurate(D d, V z_hi, V z_lo, V& HWY_RESTRICT hi, V& HWY_RESTRICT lo) {
+  ExpAccurateScaled(d, z_hi, z_lo, 0, hi, lo);
 }
 
 // NOLINTNEXTLINE(google-readability-namespace-comments)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The fast tier's gradients.
+// The fast tier's gradients of softmax, log_softmax and sparsemax: the kernels' walk over rows.
 // Highway compiles the part above HWY_ONCE once for each target.
 
 // clang-format off: foreach_target.h must come before anything that includes highway.h.
@@ -10,14 +10,208 @@
 #include "hwy/highway.h"
 // clang-format on
 
+#include "fast_gradients-inl.h"
 #include "kernels.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace assay {
 namespace HWY_NAMESPACE {
 
-const internal::KernelGroup* FastGradients() {
-  static constexpr internal::KernelGroup kGroup = {HWY_TARGET, internal::KernelTable()};
+#if ASSAY_FLOAT_LANES
+
+// Results of this many bytes are not read back from any cache before they are gone: stored past it.
+inline constexpr size_t kStreamBytes = size_t{1} << 23;
+
+// How rows are served: kFloats where all three operands are floats side by side, kStreamed past the caches too.
+enum class FastWay { kFloats, kStreamed, kBlocks };
+
+// The operands of several rows of a call, or of one in a tile; `logits` stands for the input that each holds.
+struct GradientRows {
+  FastRows saved;
+  FastRows upstream;
+  FastWay way;
+};
+
+HWY_INLINE bool AreFloats(const FastRows& rows) { return rows.dtype == ASSAY_F32 && rows.logits.stride == 1; }
+
+HWY_INLINE GradientRows GradientRowsOf(FastRows rows, internal::ConstPlace saved, std::ptrdiff_t saved_stride,
+                                       internal::ConstPlace upstream, std::ptrdiff_t upstream_stride) {
+  GradientRows out = {rows, rows, FastWay::kBlocks};
+  out.saved.logits = saved;
+  out.saved.logits_row_stride = saved_stride;
+  out.upstream.logits = upstream;
+  out.upstream.logits_row_stride = upstream_stride;
+  if (AreFloats(out.saved) && AreFloats(out.upstream) && rows.out.stride == 1) {
+    const bool stream = !rows.in_place && rows.cols * sizeof(float) >= kStreamBytes;
+    out.way = stream ? FastWay::kStreamed : FastWay::kFloats;
+  }
+  return out;
+}
+
+HWY_INLINE GradientRows AllGradientRows(const internal::Request& request) {
+  const assay_row_args& a = request.args;
+  FastRows rows = AllRows(request);
+  rows.in_place = a.saved.data == a.out.data || a.upstream.data == a.out.data;
+  const auto place = [&a](const assay_const_matrix& m) {
+    return internal::ConstPlace{m.data, a.cols > 1 ? m.col_stride : 1};
+  };
+  return GradientRowsOf(rows, place(a.saved), a.saved.row_stride, place(a.upstream), a.upstream.row_stride);
+}
+
+HWY_INLINE GradientRows OneGradientRow(const internal::Request& request, const internal::RowPlaces& places) {
+  return GradientRowsOf(OneRow(request, places), places.saved, 0, places.upstream, 0);
+}
+
+HWY_INLINE void RunExactGradient(const internal::Request& request) {
+  const internal::KernelGroup& group = *internal::ExactGradientsAt(internal::TableIndex(HWY_TARGET));
+  group.rows.of[ASSAY_TIER_EXACT][request.op][request.args.dtype](request);
+}
+
+// A row that f32 lanes cannot serve.
+HWY_NOINLINE void RunExactGradientRow(const internal::Request& request, const GradientRows& rows, size_t i) {
+  const size_t bytes = internal::BytesOf(rows.saved.dtype);
+  const auto at = [&](const void* data, std::ptrdiff_t stride) {
+    return static_cast<const uint8_t*>(data) +
+           static_cast<std::ptrdiff_t>(i) * stride * static_cast<std::ptrdiff_t>(bytes);
+  };
+  internal::Request one = request;
+  one.args.rows = 1;
+  const FastRows& s = rows.saved;
+  const FastRows& u = rows.upstream;
+  one.args.saved = {at(s.logits.data, s.logits_row_stride), 0, s.logits.stride};
+  one.args.upstream = {at(u.logits.data, u.logits_row_stride), 0, u.logits.stride};
+  one.args.out = {const_cast<uint8_t*>(at(s.out.data, s.out_row_stride)), 0, s.out.stride};
+  RunExactGradient(one);
+}
+
+// Whether pass 2 may go on: the sum is one that f32 serves, or there is no gradient at all.
+template <class Op>
+HWY_INLINE bool IsServed(const FastMoments& row, const GradientRows& rows, size_t i) {
+  if (HWY_LIKELY(row.fine && Op::Serves(row, rows.saved.cols))) return true;
+  return row.fine && row.sum == 0 && IsZero(FastRow(rows.upstream, i));
+}
+
+// False where the row is left to the exact tier.
+template <bool kUnit, class Op>
+HWY_NOINLINE bool GradientInBlocks(double t, const GradientRows& rows, size_t i) {
+  const FastRow saved(rows.saved, i);
+  const FastRow upstream(rows.upstream, i);
+  const FastMoments row = FastMomentsOf<Op>(saved, upstream);
+  if (!IsServed<Op>(row, rows, i)) return false;
+  WriteBlocks<kUnit>(Op(row, t), saved, upstream, FastOut(rows.saved, i));
+  return true;
+}
+
+// A row that the lanes did not serve.
+template <bool kUnit, class Op>
+HWY_NOINLINE void GradientOtherwise(const internal::Request& request, const GradientRows& rows, size_t i) {
+  if constexpr (!std::is_void_v<typename Op::Retry>) {
+    if (GradientInBlocks<kUnit, typename Op::Retry>(request.args.temperature, rows, i)) return;
+  }
+  RunExactGradientRow(request, rows, i);
+}
+
+// Pointers to row i of floats.
+struct FloatRow {
+  const float* y;
+  const float* dy;
+  float* out;
+
+  HWY_INLINE FloatRow(const GradientRows& rows, size_t i)
+      : y(static_cast<const float*>(rows.saved.logits.data) +
+          static_cast<std::ptrdiff_t>(i) * rows.saved.logits_row_stride),
+        dy(static_cast<const float*>(rows.upstream.logits.data) +
+           static_cast<std::ptrdiff_t>(i) * rows.upstream.logits_row_stride),
+        out(static_cast<float*>(rows.saved.out.data) + static_cast<std::ptrdiff_t>(i) * rows.saved.out_row_stride) {}
+};
+
+// Rows of one group, which stays in registers between the passes.
+template <bool kUnit, class Op>
+HWY_NOINLINE void GradientsOfShortRows(const internal::Request& request, const GradientRows& rows) {
+  const size_t lanes = hn::Lanes(Singles());
+  const size_t n = rows.saved.cols;
+  const double t = request.args.temperature;
+  for (size_t i = 0; i < rows.saved.rows; ++i) {
+    const FloatRow row(rows, i);
+    const Four y = LoadGroup(row.y, n);
+    const Four dy = LoadGroup(row.dy, n);
+    FastSum<Op> sum;
+    sum.AddGroup(y, dy);
+    const FastMoments moments = sum.Moments();
+    if (HWY_UNLIKELY(!IsServed<Op>(moments, rows, i))) {
+      GradientOtherwise<kUnit, Op>(request, rows, i);
+      continue;
+    }
+    const Op op(moments, t);
+    const auto write = [&](size_t j, SingleVec saved, SingleVec upstream) HWY_ATTR {
+      if (j < n) StoreSome(FastResult<kUnit>(op, saved, upstream), row.out + j, n - j);
+    };
+    write(0, y.v0, dy.v0);
+    write(lanes, y.v1, dy.v1);
+    write(2 * lanes, y.v2, dy.v2);
+    write(3 * lanes, y.v3, dy.v3);
+  }
+}
+
+template <bool kUnit, class Op>
+HWY_NOINLINE void GradientsOfFloatRows(const internal::Request& request, const GradientRows& rows) {
+  const size_t n = rows.saved.cols;
+  const double t = request.args.temperature;
+  for (size_t i = 0; i < rows.saved.rows; ++i) {
+    const FloatRow row(rows, i);
+    FastSum<Op> sum;
+    sum.AddEntries(row.y, row.dy, n);
+    const FastMoments moments = sum.Moments();
+    if (HWY_UNLIKELY(!IsServed<Op>(moments, rows, i))) {
+      GradientOtherwise<kUnit, Op>(request, rows, i);
+      continue;
+    }
+    const Op op(moments, t);
+    if (rows.way == FastWay::kStreamed) {
+      WriteFloats<kUnit, true>(op, row.y, row.dy, row.out, n);
+    } else {
+      WriteFloats<kUnit, false>(op, row.y, row.dy, row.out, n);
+    }
+  }
+}
+
+template <bool kUnit, class Op>
+HWY_INLINE void GradientsOfRows(const internal::Request& request, const GradientRows& rows) {
+  if (rows.way != FastWay::kBlocks) {
+    if (rows.saved.cols <= 4 * hn::Lanes(Singles())) return GradientsOfShortRows<kUnit, Op>(request, rows);
+    return GradientsOfFloatRows<kUnit, Op>(request, rows);
+  }
+  for (size_t i = 0; i < rows.saved.rows; ++i) {
+    if (GradientInBlocks<kUnit, Op>(request.args.temperature, rows, i)) continue;
+    GradientOtherwise<kUnit, Op>(request, rows, i);
+  }
+}
+
+template <class Op>
+void FastGradients(const internal::Request& request) {
+  const double t = request.args.temperature;
+  if (!(t >= 0x1p-200 && t <= 0x1p200)) return RunExactGradient(request);
+  const auto serve = [&](const GradientRows& rows) HWY_ATTR {
+    if (t == 1) return GradientsOfRows<true, Op>(request, rows);
+    GradientsOfRows<false, Op>(request, rows);
+  };
+  if (!internal::Tile::Wanted(request)) return serve(AllGradientRows(request));
+  internal::ForEachRowInTiles(
+      request, [&](const internal::RowPlaces& places) HWY_ATTR { serve(OneGradientRow(request, places)); });
+}
+
+#endif  // ASSAY_FLOAT_LANES
+
+const internal::KernelGroup* FastGradientsGroup() {
+  static constexpr internal::KernelGroup kGroup = {
+    HWY_TARGET,
+    internal::KernelTable()
+#if ASSAY_FLOAT_LANES
+        .Set(ASSAY_TIER_FAST, ASSAY_SOFTMAX_BACKWARD, internal::kUpTo32Bits, &FastGradients<FastSoftmaxGradient<false>>)
+        .Set(ASSAY_TIER_FAST, ASSAY_LOG_SOFTMAX_BACKWARD, internal::kUpTo32Bits, &FastGradients<FastLogSoftmaxGradient>)
+        .Set(ASSAY_TIER_FAST, ASSAY_SPARSEMAX_BACKWARD, internal::kUpTo32Bits, &FastGradients<FastSparsemaxGradient>)
+#endif
+  };
   return &kGroup;
 }
 
@@ -29,9 +223,11 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace assay::internal {
 
-HWY_EXPORT(FastGradients);
+HWY_EXPORT(FastGradientsGroup);
 
-const KernelGroup* FastGradientsAt(std::size_t table_index) { return HWY_DISPATCH_TABLE(FastGradients)[table_index](); }
+const KernelGroup* FastGradientsAt(std::size_t table_index) {
+  return HWY_DISPATCH_TABLE(FastGradientsGroup)[table_index]();
+}
 
 }  // namespace assay::internal
 #endif  // HWY_ONCE

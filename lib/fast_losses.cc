@@ -10,6 +10,7 @@
 #include "hwy/highway.h"
 // clang-format on
 
+#include "fast_loss-inl.h"
 #include "kernels.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -17,8 +18,16 @@ namespace assay {
 namespace HWY_NAMESPACE {
 
 const internal::KernelGroup* FastLosses() {
-  static constexpr internal::KernelGroup kGroup = {HWY_TARGET, internal::KernelTable()};
-  return &kGroup;
+  using internal::kUpTo32Bits;
+  static constexpr internal::KernelGroup kRows = {
+    HWY_TARGET,
+    internal::KernelTable()
+#if ASSAY_FLOAT_LANES
+        .Set(ASSAY_TIER_FAST, ASSAY_CROSS_ENTROPY, kUpTo32Bits, &FastCrossEntropy)
+        .Set(ASSAY_TIER_FAST, ASSAY_CROSS_ENTROPY_BACKWARD, kUpTo32Bits, &FastCrossEntropyBackward)
+#endif
+  };
+  return &kRows;
 }
 
 // NOLINTNEXTLINE(google-readability-namespace-comments)

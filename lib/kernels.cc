@@ -119,14 +119,7 @@ assay_status Run(const Kernels& kernels, assay_tier tier, assay_op op, const ass
     return ASSAY_OK;
   }
   const RowsFn rows = kernels.rows.of[tier][op][args->dtype];
-  // Until the new kernels stand.
-  const auto apart = [&](const assay_const_matrix& m) {
-    return m.data != nullptr && args->cols > 1 && m.col_stride != 1;
-  };
-  if (rows == nullptr || args->dtype != ASSAY_F32 || args->bias.data != nullptr || apart(args->logits) ||
-      apart(args->mask) || (args->cols > 1 && args->out.col_stride != 1)) {
-    return ASSAY_UNSUPPORTED;
-  }
+  if (rows == nullptr) return ASSAY_UNSUPPORTED;
   const FpEnvironment environment;
   rows(request);
   return ASSAY_OK;

@@ -35,6 +35,21 @@ inline constexpr double kInf = std::numeric_limits<double>::infinity();
 
 HWY_INLINE size_t Lanes() { return hn::Lanes(Doubles()); }
 
+// Rounded to f32. Not DemoteTo: Highway 1.0.3's SCALAR and EMU128 make the largest finite number of what lies beyond.
+HWY_INLINE FloatVec Narrow(DoubleVec value) {
+#if HWY_TARGET == HWY_SCALAR
+  return FloatVec(static_cast<float>(value.raw));
+#elif HWY_TARGET == HWY_EMU128
+  HWY_ALIGN double wide[kMaxLanes];
+  HWY_ALIGN float narrow[kMaxLanes] = {};
+  hn::Store(value, Doubles(), wide);
+  for (size_t i = 0; i < Lanes(); ++i) narrow[i] = static_cast<float>(wide[i]);
+  return hn::Load(Floats(), narrow);
+#else
+  return hn::DemoteTo(Floats(), value);
+#endif
+}
+
 // f32 of the 16 bits of an f16 in each word, exactly: the number scaled by 2^-112 has f32's bits but for their place.
 HWY_INLINE FloatVec FloatsOfHalves(hn::Vec<Words> bits) {
   const Words d32;
@@ -65,7 +80,7 @@ HWY_INLINE DoubleVec RoundNumbers(int32_t dtype, DoubleVec value) {
   const Doubles d;
   const hn::RebindToUnsigned<Doubles> du;
   if (dtype == ASSAY_F64) return value;
-  if (dtype == ASSAY_F32) return hn::PromoteTo(d, hn::DemoteTo(Floats(), value));
+  if (dtype == ASSAY_F32) return hn::PromoteTo(d, Narrow(value));
   // Adding 1.5 * 2^52 ulp leaves whole ulps of the type.
   const auto exponent = hn::BitCast(d, hn::And(hn::BitCast(du, value), hn::Set(du, uint64_t{0x7FF} << 52)));
   const double least = dtype == ASSAY_F16 ? 0x1p-14 : 0x1p-126;
@@ -89,7 +104,7 @@ HWY_INLINE void StoreNumbers(int32_t dtype, DoubleVec value, void* data) {
   const auto canonical = hn::BitCast(d, hn::Set(du, uint64_t{0x7FF8} << 48));
   value = hn::IfThenElse(hn::Eq(value, value), value, canonical);
   if (dtype == ASSAY_F64) return hn::StoreU(value, d, static_cast<double*>(data));
-  const FloatVec narrow = hn::DemoteTo(df, value);
+  const FloatVec narrow = Narrow(value);
   if (dtype == ASSAY_F32) return hn::StoreU(narrow, df, static_cast<float*>(data));
   auto bits = hn::BitCast(d32, narrow);
   if (dtype == ASSAY_BF16) {

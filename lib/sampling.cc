@@ -10,6 +10,7 @@
 #include <cmath>
 #include <limits>
 
+#include "error_bounds.h"
 #include "fp_environment.h"
 #include "sampling.h"
 #include "scalar_exp.h"
@@ -23,12 +24,10 @@ constexpr int kUnitExponent = 88;  // 2^40 weights of at most 1 stay below 2^128
 constexpr Weight kOne = Weight{1} << kUnitExponent;
 constexpr std::size_t kMaxCols = std::size_t{1} << (128 - kUnitExponent);
 
-// In units, a sum of n weights is off by at most n (each is cut off, or below a unit) plus its share of what the
-// weights themselves are off, relative:
-//   kDouble  2.01 u |z| for the quotient with |z| <= 61, beyond which the weight is below a unit, and 2.25 u: 2^-45.9
-//   kPairs   2^-98 * 61 + 2^-96 < 2^-91, far less than a unit of a sum of 2^40
-// K - p S, with K, S sums and p S cut off, is off by at most twice that.
+// K - p S, in units, is off by at most this: each weight is cut off or below a unit, as are p S and its own rounding,
+// and both sums carry what the weights themselves are off by, relative.
 Weight Slack(Rung rung, Weight total, std::size_t n) {
+  static_assert(2 * bounds::kNucleusWeightRelative <= 0x1p-44 && 2 * bounds::kNucleusWeightPairRelative <= 0x1p-90);
   return 4 * Weight{n} + (rung == Rung::kDouble ? total >> 44 : total >> 90);
 }
 

@@ -277,19 +277,6 @@ TEST_F(Refusals, NameNullPointersAndOverlaps) {
   EXPECT_EQ(After([&](auto& a) { a.mask.data = buffer_.data() + 47; }), ASSAY_OVERLAP);
 }
 
-TEST_F(Refusals, NameWhatIsValidButNotServedAfterWhatIsBad) {
-  EXPECT_EQ(After([](auto& a) { a.dtype = ASSAY_F16; }), ASSAY_UNSUPPORTED);
-  EXPECT_EQ(After([](auto& a) { a.logits.col_stride = 2; }), ASSAY_UNSUPPORTED);
-  EXPECT_EQ(After([](auto& a) { a.out = {a.out.data, 1, 2}; }), ASSAY_UNSUPPORTED);
-  EXPECT_EQ(After([&](auto& a) { a.bias = a.logits; }), ASSAY_UNSUPPORTED);
-  EXPECT_EQ(After([&](auto& a) { a.bias = {buffer_.data() + 47, 8, 1}; }), ASSAY_OVERLAP);
-  EXPECT_EQ(After([](auto& a) {
-              a.dtype = ASSAY_F64;
-              a.temperature = -1;
-            }),
-            ASSAY_BAD_TEMPERATURE);
-}
-
 TEST(SoftmaxTest, AcceptsEmptyShapesWithoutPointers) {
   assay_row_args args = Args(nullptr, nullptr, 0, 8);
   EXPECT_EQ(assay_softmax(&args), ASSAY_OK);

@@ -19,7 +19,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 // fn(const internal::RowPlaces&) for every row. The scratch of the tile is on the stack only where it is wanted.
 template <class Fn>
-HWY_NOINLINE void ForEachRowInTiles(const internal::Request& request, const Fn& fn) {
+HWY_NOINLINE inline void ForEachRowInTiles(const internal::Request& request, const Fn& fn) {
   internal::ForEachRowInTiles(request, fn);
 }
 

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "subjects/isolated.h"
+#include "subjects/peers/find.h"
 #include "subjects/registry.h"
 #include "subjects/subject.h"
 #include "subjects/table.h"
@@ -39,13 +40,15 @@ std::string UnknownName(std::string_view name) {
   std::string known;
   std::string nearest;
   std::size_t distance = 1 + name.size() / 2;  // farther than that is no slip of the finger
-  for (const BuiltIn& built_in : BuiltIns()) {
-    known += (known.empty() ? "" : ", ") + built_in.name;
-    if (const std::size_t d = EditDistance(name, built_in.name); d < distance) {
+  const auto add = [&](const std::string& one) {
+    known += (known.empty() ? "" : ", ") + one;
+    if (const std::size_t d = EditDistance(name, one); d < distance) {
       distance = d;
-      nearest = built_in.name;
+      nearest = one;
     }
-  }
+  };
+  for (const BuiltIn& built_in : BuiltIns()) add(built_in.name);
+  for (const Peer& peer : Peers()) add(peer.name);
   return fmt::format(
       "no built-in subject is called \"{}\"{} Known are: assay, {}; or give the path of a shared "
       "library, with a '/' in it or .so at its end",
@@ -74,6 +77,13 @@ const assay_subject* LoadLibrary(const std::string& path, std::string* refused) 
 }
 
 bool IsPath(std::string_view name) { return name.find('/') != name.npos || name.ends_with(".so"); }
+
+// The path where the name is one, or that of a peer; empty for the name of a built-in subject, and for no name.
+std::string PathOf(std::string_view name) {
+  if (IsPath(name)) return std::string(name);
+  const Peer* const peer = FindBuiltIn(name) == nullptr ? FindPeer(name) : nullptr;
+  return peer == nullptr ? "" : peer->path.string();
+}
 
 // The absolute path of a library that is there and can be read; OpenError where not.
 std::string LibraryPath(std::string_view name) {
@@ -105,22 +115,25 @@ const assay_subject& BuiltInTable(std::string_view name) {
 
 std::unique_ptr<Subject> Open(std::string_view name, const OpenOptions& options) {
   const std::string label(name);
-  if (IsPath(name)) {
-    const auto load = [path = LibraryPath(name)](std::string* refused) { return LoadLibrary(path, refused); };
+  if (const std::string given = PathOf(name); !given.empty()) {
+    const auto load = [path = LibraryPath(given)](std::string* refused) { return LoadLibrary(path, refused); };
     return OpenIsolated(label, load, options);
   }
   const auto load = [table = &BuiltInTable(name)](std::string*) { return table; };
   return OpenIsolated(label, load, options);
 }
 
-std::unique_ptr<Subject> OpenHere(std::string_view name) {
-  if (!IsPath(name)) return InProcess(BuiltInTable(name));
+const assay_subject& LoadHere(std::string_view name) {
+  const std::string given = PathOf(name);
+  if (given.empty()) return BuiltInTable(name);
   std::string refused;
-  const assay_subject* const table = LoadLibrary(LibraryPath(name), &refused);
+  const assay_subject* const table = LoadLibrary(LibraryPath(given), &refused);
   Declaration declaration;
   if (refused.empty()) refused = ReadTable(table, &declaration);
   if (!refused.empty()) throw OpenError(std::string(name) + ": " + refused);
-  return InProcess(*table);
+  return *table;
 }
+
+std::unique_ptr<Subject> OpenHere(std::string_view name) { return InProcess(LoadHere(name)); }
 
 }  // namespace assay::subjects

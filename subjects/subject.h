@@ -112,8 +112,8 @@ struct OpenOptions {
   std::size_t memory_bytes = std::size_t{4} << 30;  // what the child may allocate beyond what it has when loaded
 };
 
-// A subject in a child process. `name` is a built-in name (see registry.h) or, where it contains a '/' or ends in
-// ".so", the path of a shared library that exports assay_subject_v1. Throws OpenError.
+// A subject in a child process. `name` is a built-in name (see registry.h), that of a peer (peers/find.h) or, where it
+// contains a '/' or ends in ".so", the path of a shared library that exports assay_subject_v1. Throws OpenError.
 std::unique_ptr<Subject> Open(std::string_view name, const OpenOptions& options = {});
 
 // The table run in this process, between guard pages all the same: for fuzzing, where a crash belongs to the fuzzer.
@@ -121,5 +121,8 @@ std::unique_ptr<Subject> InProcess(const assay_subject& table);
 
 // A subject by name or path, as for Open, in this process. Throws OpenError.
 std::unique_ptr<Subject> OpenHere(std::string_view name);
+
+// The table alone, loaded into this process for good: for calls without buffers of ours around them. Throws OpenError.
+const assay_subject& LoadHere(std::string_view name);
 
 }  // namespace assay::subjects

@@ -18,7 +18,7 @@ extern "C" {
 
 /* A different major version is refused; a larger minor version only appends fields, which are ignored. */
 #define ASSAY_ABI_MAJOR 1
-#define ASSAY_ABI_MINOR 1
+#define ASSAY_ABI_MINOR 1 /* see ASSAY_ABI_MAJOR */
 
 /* What a call answers. Whenever it is not ASSAY_OK, nothing was written. */
 typedef enum assay_status {
@@ -37,7 +37,7 @@ typedef enum assay_status {
 /* The type of every matrix of a call but mask (bytes) and labels (int64_t). F16 is IEEE binary16, BF16 the upper half
  * of an F32; both are stored as uint16_t. */
 typedef enum assay_dtype { ASSAY_F32 = 0, ASSAY_F64 = 1, ASSAY_F16 = 2, ASSAY_BF16 = 3 } assay_dtype;
-#define ASSAY_NUM_DTYPES 4
+#define ASSAY_NUM_DTYPES 4 /* values of assay_dtype */
 
 /* What a row without a visible entry gives: NaN; or the result of no mass, zeros (-inf for log_softmax).
  * AUTO: NaN where no mask is given, zeros where one is. */
@@ -81,19 +81,20 @@ typedef enum assay_op {
   ASSAY_SPARSEMAX = 8,
   ASSAY_SPARSEMAX_BACKWARD = 9
 } assay_op;
-#define ASSAY_NUM_ROW_OPS 10
+#define ASSAY_NUM_ROW_OPS 10 /* values of assay_op */
 
 /* Entry [i, j] lies at data + i * row_stride + j * col_stride, in elements. data = NULL: absent. */
 typedef struct assay_const_matrix {
-  const void* data;
-  ptrdiff_t row_stride;
-  ptrdiff_t col_stride;
+  const void* data;     /* entry [0, 0] */
+  ptrdiff_t row_stride; /* from a row to the next */
+  ptrdiff_t col_stride; /* from a column to the next */
 } assay_const_matrix;
 
+/* The same, to be written. */
 typedef struct assay_matrix {
-  void* data;
-  ptrdiff_t row_stride;
-  ptrdiff_t col_stride;
+  void* data;           /* entry [0, 0] */
+  ptrdiff_t row_stride; /* from a row to the next */
+  ptrdiff_t col_stride; /* from a column to the next */
 } assay_matrix;
 
 /* One call of a row operation. Fields that the operation does not read are zero.
@@ -124,25 +125,26 @@ typedef struct assay_matrix {
  *          out with an input is an error, where a buffer reaches from its lowest to its highest entry, gaps included. */
 typedef struct assay_row_args {
   size_t struct_size; /* sizeof(assay_row_args) */
-  size_t rows;
-  size_t cols;
-  double temperature;
-  double label_smoothing;
-  int64_t ignore_index;
+  size_t rows;        /* of logits or saved */
+  size_t cols;        /* of logits or saved: what a row is reduced over */
+  double temperature; /* T */
+  double label_smoothing; /* s, see Loss */
+  int64_t ignore_index;   /* the label of rows that count nowhere, if has_ignore_index is not 0 */
   int32_t dtype;     /* assay_dtype */
   int32_t empty_row; /* assay_empty_row */
   int32_t reduction; /* assay_reduction */
-  int32_t has_ignore_index;
-  assay_const_matrix logits;
+  int32_t has_ignore_index;    /* 0: no label is special */
+  assay_const_matrix logits;   /* [rows, cols] */
   assay_const_matrix bias;     /* [rows, cols] */
   assay_const_matrix mask;     /* [rows, cols], uint8_t */
   assay_const_matrix saved;    /* [rows, cols] */
   assay_const_matrix upstream; /* as out of the forward operation */
   assay_const_matrix targets;  /* [rows, cols] */
   assay_const_matrix labels;   /* [rows, 1], int64_t */
-  assay_matrix out;
+  assay_matrix out;            /* see assay_op */
 } assay_row_args;
 
+/* A row operation: assay_softmax and its kin, or somebody else's. */
 typedef assay_status (*assay_row_fn)(const assay_row_args* args);
 
 /* ---- What a subject declares about itself ------------------------------------------------------------- */
@@ -166,7 +168,7 @@ typedef enum assay_feature {
   ASSAY_FEATURE_FP_ENVIRONMENT = 1 << 14,     /* rounding mode, FTZ/DAZ of the caller without influence, flags kept */
   ASSAY_FEATURE_CANONICAL_NAN = 1 << 15       /* every NaN written is the positive quiet one without payload */
 } assay_feature;
-#define ASSAY_FEATURES_ALL 0xFFFF
+#define ASSAY_FEATURES_ALL 0xFFFF /* all of assay_feature */
 
 /* What a visible +inf gives in softmax, log_softmax and sparsemax; see Values above. */
 typedef enum assay_plus_inf {
@@ -174,6 +176,7 @@ typedef enum assay_plus_inf {
   ASSAY_PLUS_INF_ANYTHING = 1 /* not checked */
 } assay_plus_inf;
 
+/* What a claim says of each result, got, against the real value, exact. */
 typedef enum assay_claim_kind {
   ASSAY_CLAIM_NONE = 0,              /* held to the textbook bound of its dtype */
   ASSAY_CLAIM_BOUND = 1,             /* |got - exact| <= max_ulp ulp(exact) + terms * (sum of |terms|) */
@@ -203,8 +206,8 @@ typedef struct assay_subject {
   size_t struct_size; /* sizeof(assay_subject) */
   uint32_t abi_major; /* ASSAY_ABI_MAJOR */
   uint32_t abi_minor; /* ASSAY_ABI_MINOR */
-  const char* name;
-  const char* version;
+  const char* name;           /* as reports print it */
+  const char* version;        /* likewise */
   const char* description;    /* one sentence */
   uint64_t features;          /* a set of assay_feature */
   int32_t empty_row_unmasked; /* what AUTO gives without a mask: ASSAY_EMPTY_ROW_NAN or _ZERO; 0 = NAN */
@@ -227,6 +230,7 @@ typedef struct assay_subject {
 
 /* The one symbol a subject library exports: `const assay_subject* assay_subject_v1(void)`. */
 #define ASSAY_SUBJECT_SYMBOL "assay_subject_v1"
+/* Its type. */
 typedef const assay_subject* (*assay_subject_v1_fn)(void);
 
 /* ---- The library -------------------------------------------------------------------------------------- */
@@ -238,7 +242,7 @@ typedef const assay_subject* (*assay_subject_v1_fn)(void);
  * FAST   softmax and its kin within 4 ULP for every T and bias, subnormals kept, no mass lost.
  * What each claims for each operation and type stands in the tables of assay_target_subject. */
 typedef enum assay_tier { ASSAY_TIER_EXACT = 0, ASSAY_TIER_FAST = 1 } assay_tier;
-#define ASSAY_NUM_TIERS 2
+#define ASSAY_NUM_TIERS 2 /* values of assay_tier */
 
 /* The row operations, exact tier and fast tier: all that is written at assay_op and assay_row_args, every feature of
  * assay_feature. Thread-safe; nothing is allocated; scratch is 64 KiB of stack at most. The caller's rounding mode,
@@ -271,7 +275,7 @@ const char* assay_status_name(assay_status status);
 /* The instruction sets ("targets") this build contains and this machine can run, best first; the functions above use
  * the first. assay_target_name(i) is NULL for i >= assay_num_targets(). */
 size_t assay_num_targets(void);
-const char* assay_target_name(size_t i);
+const char* assay_target_name(size_t i); /* see assay_num_targets */
 
 /* A tier of the library as a subject whose functions run on one target, whatever the machine prefers; NULL for
  * i >= assay_num_targets() and for any other tier. The table is static. */

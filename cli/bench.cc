@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// assay bench: subjects timed beside one another and beside a copy; the method is in reports/BENCH.md.
+
+#include "reports/bench.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <ctime>
+
+#include "cli/build_info.h"
+#include "cli/commands.h"
+#include "cli/console.h"
+#include "cli/folder.h"
+#include "cli/select.h"
+#include "reports/machine.h"
+#include "subjects/files.h"
+#include "subjects/peers/find.h"
+#include "subjects/registry.h"
+#include "subjects/subject.h"
+
+namespace assay::cli {
+namespace {
+
+using reports::BenchCall;
+using reports::BenchKind;
+using reports::Entrant;
+
+// n = 64, 1024 and 32768 with 2^16 elements, which the second-level cache holds, and one row that no cache holds.
+const std::vector<std::string> kDefaultShapes = {"1024x64", "64x1024", "2x32768", "1x4M"};
+
+constexpr double kTrialSeconds = 60;  // a first call may still read its library from the disk
+
+// "4096", "64K" or "4M".
+std::size_t ParseCount(std::string_view text, std::string_view shape) {
+  std::size_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  const std::string_view unit(stop, static_cast<std::size_t>(end - stop));
+  const std::size_t factor = unit.empty() ? 1 : unit == "K" ? 1 << 10 : unit == "M" ? 1 << 20 : 0;
+  std::size_t count = 0;
+  if (error != std::errc() || factor == 0 || __builtin_mul_overflow(number, factor, &count)) {
+    throw UsageError(fmt::format("\"{}\" is no shape: write ROWSxCOLS, e.g. 64x1024 or 1x4M", shape));
+  }
+  return count;
+}
+
+std::pair<std::size_t, std::size_t> ParseShape(std::string_view shape) {
+  const std::size_t cross = std::min(shape.find('x'), shape.size());
+  const std::size_t rows = ParseCount(shape.substr(0, cross), shape);
+  return {rows, ParseCount(shape.substr(std::min(cross + 1, shape.size())), shape)};
+}
+
+std::vector<BenchCall> CallsOf(const BenchOptions& options) {
+  std::vector<assay_dtype> dtypes;
+  for (const std::string& name : options.dtypes) {
+    const std::size_t before = dtypes.size();
+    std::vector<std::string> known;
+    for (int i = 0; i < ASSAY_NUM_DTYPES; ++i) {
+      known.push_back(subjects::ElementName(subjects::ElementOf(static_cast<assay_dtype>(i))));
+      if (name == known.back()) dtypes.push_back(static_cast<assay_dtype>(i));
+    }
+    if (dtypes.size() == before) {
+      throw UsageError(fmt::format("no type is called \"{}\". Known are: {}", name, fmt::join(known, ", ")));
+    }
+  }
+  if ((options.rows == 0) != (options.cols == 0)) throw UsageError("--rows and --cols go together");
+  std::vector<std::string> shapes = options.shapes;
+  if (options.rows != 0) shapes.push_back(fmt::format("{}x{}", options.rows, options.cols));
+  if (shapes.empty()) shapes = kDefaultShapes;
+  const properties::Ops ops = SelectOps(options.ops);
+  std::vector<BenchCall> calls;
+  for (int op = 0; op < ASSAY_NUM_ROW_OPS; ++op) {
+    if ((ops & properties::Of(static_cast<assay_op>(op))) == 0) continue;
+    for (const assay_dtype dtype : dtypes) {
+      for (const std::string& shape : shapes) {
+        const auto [rows, cols] = ParseShape(shape);
+        BenchCall call;
+        call.op = static_cast<assay_op>(op);
+        call.dtype = dtype;
+        call.rows = rows;
+        call.cols = cols;
+        call.temperature = options.temperature;
+        call.mask = options.mask;
+        call.seed = options.seed;
+        reports::CheckCall(call);
+        calls.push_back(call);
+      }
+    }
+  }
+  return calls;
+}
+
+BenchKind KindOf(const std::string& name) {
+  if (const subjects::BuiltIn* const built_in = subjects::FindBuiltIn(name); built_in != nullptr) {
+    return built_in->kind == subjects::Kind::kOurs ? BenchKind::kOurs : BenchKind::kOther;
+  }
+  return subjects::FindPeer(name) != nullptr ? BenchKind::kPeer : BenchKind::kOther;
+}
+
+// The entrant after a call of every kind in a process of its own, where a crash is a reason and not our end. A subject
+// that was not asked for by name may fail to load.
+Entrant Enter(const std::string& name, bool asked_for, const std::vector<BenchCall>& calls) {
+  Entrant entrant;
+  entrant.name = name;
+  entrant.kind = KindOf(name);
+  try {
+    const auto trial = OpenSubject(name, kTrialSeconds);
+    entrant.version = trial->info().version;
+    for (const BenchCall& call : calls) {
+      const subjects::Case c = reports::FeaturesOf(call);
+      if (!subjects::WhyUnsupported(trial->info(), c).empty()) continue;
+      const subjects::RunResult result = trial->Run(c);
+      if (result.outcome != subjects::Outcome::kReturned) {
+        entrant.skipped = fmt::format("on 2 rows of 4 {} ends with {}", subjects::OpName(c.op), result.detail);
+        return entrant;
+      }
+    }
+    entrant.table = &subjects::LoadHere(name);
+  } catch (const subjects::OpenError& error) {
+    if (asked_for) throw;
+    entrant.skipped = error.what();
+  }
+  return entrant;
+}
+
+std::vector<std::string> NamesOf(const BenchOptions& options) {
+  std::vector<std::string> names = options.subjects;
+  if (names.empty()) {
+    names = {"assay-fast", "assay"};
+    for (const subjects::Peer& peer : subjects::Peers()) names.push_back(peer.name);
+  }
+  for (const std::string& name : names) {
+    if (std::count(names.begin(), names.end(), name) > 1) {
+      throw UsageError(fmt::format("{} is given twice; name each subject once", name));
+    }
+  }
+  return names;
+}
+
+}  // namespace
+
+int Bench(const BenchOptions& options) {
+  reports::BenchContext context;
+  context.date = fmt::format("{:%Y-%m-%dT%H:%M:%S}+00:00", fmt::gmtime(std::time(nullptr)));
+  context.commit = kBuildCommit;
+  context.compiler = kBuildCompiler;
+  context.flags = kBuildFlags;
+  context.cpu = reports::CpuModel();
+  context.command = options.command_line;
+  context.seed = options.seed;
+  try {
+    const std::vector<BenchCall> calls = CallsOf(options);
+    const std::vector<std::string> names = NamesOf(options);
+    for (const std::filesystem::path& file : {options.json, options.markdown}) {
+      if (file.empty()) continue;
+      if (std::filesystem::is_directory(file)) {
+        throw UsageError(fmt::format("{} is a folder; name a file", file.string()));
+      }
+      CheckWritable(std::filesystem::absolute(file).parent_path(), "choose another place for " + file.string());
+    }
+    context.pinned_cpu = reports::PinToOneCpu();  // before any library is loaded: their threads stay on the same CPU
+    for (const std::string& name : names) context.entrants.push_back(Enter(name, !options.subjects.empty(), calls));
+
+    fmt::print("seed {}; {}; commit {}\n", options.seed, context.cpu, context.commit);
+    if (context.pinned_cpu < 0) {
+      fmt::print("{}: the system lets no thread be bound to a CPU, so timings include moves between CPUs\n",
+                 Doubtful("not pinned"));
+    } else {
+      fmt::print("one thread, pinned to CPU {}\n", context.pinned_cpu);
+    }
+    if (subjects::Peers().empty()) {
+      fmt::print("no peers are built: ci/setup peers installs their libraries, then configure and build again\n");
+    }
+    reports::TimingOptions timing;
+    timing.seconds = options.seconds;
+    timing.seed = options.seed;
+    std::vector<reports::BenchTable> tables;
+    bool timed = false;
+    for (const BenchCall& call : calls) {
+      std::fflush(stdout);
+      tables.push_back(reports::RunBench(call, context.entrants, timing));
+      fmt::print("\n{}", reports::BenchText(tables.back()));
+      for (const reports::BenchLine& line : tables.back().lines) {
+        timed = timed || (line.kind != BenchKind::kYardstick && line.skipped.empty());
+      }
+    }
+    if (!options.json.empty()) subjects::WriteWhole(options.json, reports::BenchJson(context, tables));
+    if (!options.markdown.empty()) subjects::WriteWhole(options.markdown, reports::BenchMarkdown(context, tables));
+    return timed ? kClean : kSkipped;
+  } catch (const reports::BadBenchCall& error) {
+    throw UsageError(error.what());
+  }
+}
+
+}  // namespace assay::cli

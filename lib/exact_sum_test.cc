@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "exact_sum.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdint>
+
+#include "scaled.h"
+
+namespace assay::internal {
+namespace {
+
+double ValueOf(ExactSum& sum) {
+  std::int64_t exponent;
+  const ScalarPair value = sum.Value(&exponent);
+  return Scaled(value, exponent).ToDouble();
+}
+
+TEST(ExactSumTest, KeepsWhatLargeTermsThatCancelWouldDrown) {
+  ExactSum sum;
+  sum.Add(0x1.fffffffffffffp1023);
+  sum.Add(0x1p-1074);
+  sum.AddProduct(0x1p1023, 0x1p1023);
+  sum.Add(-0x1.fffffffffffffp1023);
+  sum.AddProduct(-0x1p1023, 0x1p1023);
+  EXPECT_EQ(ValueOf(sum), 0x1p-1074);
+  sum.Add(-0x1p-1074);
+  EXPECT_EQ(ValueOf(sum), 0);
+}
+
+TEST(ExactSumTest, MultipliesExactly) {
+  // (1 + 2^-52)^2 = 1 + 2^-51 + 2^-104
+  ExactSum sum;
+  sum.AddProduct(1 + 0x1p-52, -(1 + 0x1p-52), 3);
+  sum.Add(1 + 0x1p-51, 3);
+  EXPECT_EQ(ValueOf(sum), -3 * 0x1p-104);
+  sum.Negate();
+  EXPECT_EQ(ValueOf(sum), 3 * 0x1p-104);
+  sum.Clear();
+  EXPECT_EQ(ValueOf(sum), 0);
+}
+
+// Against 128-bit integers, with signs that make borrows run through many digits.
+TEST(ExactSumTest, AgreesWithIntegers) {
+  __extension__ using Wide = __int128;
+  std::uint64_t state = 1;
+  for (int round = 0; round < 2000; ++round) {
+    ExactSum sum;
+    Wide want = 0;
+    for (int i = 0; i < 9; ++i) {
+      state = state * 6364136223846793005 + 1442695040888963407;
+      const auto m = static_cast<std::int64_t>(state) >> (11 + static_cast<int>(state >> 60) * 2);
+      const int shift = static_cast<int>(state % 50);
+      sum.Add(std::ldexp(static_cast<double>(m), shift));
+      want += Wide{m} << shift;
+      if (i == 4) ValueOf(sum);  // carries in between change nothing
+    }
+    const auto high = static_cast<double>(static_cast<std::int64_t>(want >> 50));
+    const auto low = static_cast<double>(static_cast<std::int64_t>(want & ((Wide{1} << 50) - 1)));
+    EXPECT_EQ(ValueOf(sum), std::ldexp(high, 50) + low) << round;
+  }
+}
+
+TEST(ScaledTest, RoundsASubnormalResultOnce) {
+  // 3.5 units and a little on either side of it, then the tie.
+  EXPECT_EQ(Scaled({3.5, 0x1p-60}, -1074).ToDouble(), 4 * 0x1p-1074);
+  EXPECT_EQ(Scaled({3.5, -0x1p-60}, -1074).ToDouble(), 3 * 0x1p-1074);
+  EXPECT_EQ(Scaled({2.5, 0}, -1074).ToDouble(), 2 * 0x1p-1074);
+  EXPECT_EQ(Scaled({-2.5, -0x1p-60}, -1074).ToDouble(), -3 * 0x1p-1074);
+  // The product of these two, rounded to 53 bits, is a tie that only its low half decides.
+  const Scaled product = Scaled(0x0.f323bb6868f46p-1022) * Scaled(0x1.c9ac49b1e325ap-4);
+  EXPECT_EQ(product.ToDouble(), 0x0.1b2ae6b8d7165p-1022);
+}
+
+TEST(ScaledTest, GoesBeyondTheRangeOfDoubleAndBack) {
+  const Scaled huge = Scaled(0x1p1000) * Scaled(0x1p1000) * Scaled(3);
+  EXPECT_EQ(huge.ToDouble(), HUGE_VAL);
+  EXPECT_EQ((huge / Scaled(0x1p1000) / Scaled(0x1p1000)).ToDouble(), 3);
+  EXPECT_EQ((huge - huge).ToDouble(), 0);
+  EXPECT_EQ((Scaled(1) / huge * huge).ToDouble(), 1);
+}
+
+}  // namespace
+}  // namespace assay::internal

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The fast tier's log_softmax in f32 lanes. Two passes serve most rows: the sum of the exponentials and the maximum,
+// then x / T - lse, both in two f32 words. That needs |log p| > log 2, or lse's error would show; a row with a larger
+// share, and one that the usual scale does not suit, takes a pass more: with rho = the sum of all other entries'
+// exponentials over the maximum's own, and k maxima,
+//
+//   log p = -log1p(k - 1 + rho) of a maximum, without cancellation however small it is; the others as above.
+//
+// Rows with NaN or infinity or without a visible entry are left to the exact tier. Compiled once per target.
+// Error    bounds::kFastLogSoftmaxUlp.
+
+#if defined(ASSAY_LIB_FAST_LOG_SOFTMAX_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef ASSAY_LIB_FAST_LOG_SOFTMAX_INL_H_
+#undef ASSAY_LIB_FAST_LOG_SOFTMAX_INL_H_
+#else
+#define ASSAY_LIB_FAST_LOG_SOFTMAX_INL_H_
+#endif
+
+#include "exp-inl.h"
+#include "fast_log-inl.h"
+#include "fast_sum-inl.h"
+
+#if ASSAY_FLOAT_LANES
+
+HWY_BEFORE_NAMESPACE();
+namespace assay {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Of the maximum's exponential: entries down to 2^-215 of it are summed, what is left out of 2^33 entries is below
+// 2^-182.
+inline constexpr int kLogPower = 90;
+
+// Where a row's entries stand against its sum.
+struct LogRow {
+  float row_max;
+  float shift;
+  double lse;      // less shift / T
+  double max_log;  // log p of the maximum
+};
+
+// Writes (x - shift) / T - lse; kMaximum: max_log for the maximum.
+template <bool kMaximum, class Row, class Out>
+HWY_INLINE void WriteLogs(double inverse_temperature, const LogRow& sums, const Row& row, const Out& out) {
+  const Singles d;
+  const auto inverse = static_cast<float>(inverse_temperature);
+  const auto lse_high = static_cast<float>(sums.lse);
+  const SingleVec high = hn::Set(d, inverse);
+  const SingleVec low = hn::Set(d, static_cast<float>(inverse_temperature - static_cast<double>(inverse)));
+  const SingleVec minus_lse_high = hn::Set(d, -lse_high);
+  const SingleVec minus_lse_low = hn::Set(d, static_cast<float>(static_cast<double>(lse_high) - sums.lse));
+  const SingleVec shift = hn::Set(d, sums.shift);
+  const SingleVec row_max = hn::Set(d, sums.row_max);
+  const SingleVec max_log = hn::Set(d, static_cast<float>(sums.max_log) + 0.0f);  // no -0
+  // Below, the product alone is beyond the largest f32, and its low part must not make a NaN of it.
+  const SingleVec least = hn::Set(d, static_cast<float>(HWY_MAX(-0x1p130 / inverse_temperature, -0x1.fffffep127)));
+  const auto log_of = [&](SingleVec x) HWY_ATTR {
+    const SingleVec shifted = kMaximum ? hn::Sub(x, shift) : x;
+    const SingleVec big = hn::MulAdd(shifted, high, minus_lse_high);
+    const SingleVec small = hn::MulAdd(hn::Max(shifted, least), low, minus_lse_low);
+    const SingleVec log = hn::Add(big, small);
+    return kMaximum ? hn::IfThenElse(hn::Eq(x, row_max), max_log, log) : log;
+  };
+  WriteRow(row, out, nullptr, [&](const auto& x) HWY_ATTR { return Map(log_of, x); });
+}
+
+// The sum of the exponentials of all entries but the maxima, and the number of these.
+template <bool kShifted>
+HWY_NOINLINE inline double SumOthers(const FloatExp& exp, const FastRow& row, float most, size_t* maxima) {
+  const Singles d;
+  const hn::RebindToSigned<Singles> di;
+  const SingleVec row_max = hn::Set(d, most);
+  auto minus_maxima = hn::Zero(di);
+  const auto without_maximum = [&](SingleVec x, SingleVec e) HWY_ATTR {
+    minus_maxima = hn::Add(minus_maxima, hn::BitCast(di, hn::VecFromMask(d, hn::Eq(x, row_max))));
+    return hn::IfThenElseZero(hn::And(hn::Lt(x, row_max), exp.Reaches(x)), e);
+  };
+  const double sum = SumOverRow(
+      row, [&](const auto& x, size_t, size_t) HWY_ATTR { return Map(without_maximum, x, exp.Power<kShifted>(x)); });
+  *maxima = static_cast<size_t>(-hn::GetLane(hn::SumOfLanes(di, minus_maxima)));
+  return sum;
+}
+
+// For a row with a large share, or of an unusual scale. False: a row for the exact tier.
+inline HWY_NOINLINE bool LogsOfUnusualRow(const ExpScale& scale, const FastRow& row, LogRow* logs) {
+  const Doubles d;
+  const float row_max = MaxOfRow(row);
+  if (!(std::fabs(row_max) < 0x1p126f)) return false;  // x - row_max could overflow
+  const RowScale row_scale = ScaleOf(scale, row_max, kLogPower);
+  const FloatExp exp(scale, row_scale.shift, row_scale.exponent);
+  const double z = static_cast<double>(row_max) * scale.exact;
+  const bool shifted = row_scale.shift != 0;
+  size_t maxima = 0;
+  const double others =
+      shifted ? SumOthers<true>(exp, row, row_max, &maxima) : SumOthers<false>(exp, row, row_max, &maxima);
+  // log2 of the maximum's own exponential over 2^kLogPower, in [-1/2, 1/2]; Exp wants it below 0.
+  const double own = shifted ? 0 : z + (row_scale.exponent - kLogPower);
+  const DoubleVec inverse_own = Exp(d, hn::Set(d, (-1 - own) * kLn2));
+  const double rho = 2 * others * 0x1p-90 * hn::GetLane(inverse_own);
+  const double max_log = -hn::GetLane(Log1p(hn::Set(d, static_cast<double>(maxima - 1) + rho)));
+  *logs = {row_max, row_scale.shift, (shifted ? 0 : z * kLn2) - max_log, max_log};
+  return true;
+}
+
+inline HWY_NOINLINE bool LogSoftmaxOfUnusualRow(const ExpScale& scale, double inverse_temperature, const FastRow& row,
+                                                const FastOut& out) {
+  LogRow logs;
+  if (!LogsOfUnusualRow(scale, row, &logs)) return false;
+  WriteLogs<true>(inverse_temperature, logs, row, out);
+  return true;
+}
+
+// The sum at the usual scale and the maximum of a row.
+template <class Row>
+HWY_INLINE double UsualSum(const FloatExp& exp, const Row& row, float* row_max) {
+  const Singles d;
+  SingleVec most = hn::Set(d, kMinusInf);
+  const auto see = [&](SingleVec x) HWY_ATTR { return most = hn::Max(x, most); };
+  const double sum = SumOverRow(row, [&](const auto& x, size_t, size_t) HWY_ATTR {
+    (void)Map(see, x);
+    return exp.Power<false, Sides::kBelow>(x);
+  });
+  *row_max = hn::GetLane(hn::MaxOfLanes(d, most));
+  return sum;
+}
+
+// As SoftmaxOfGroup.
+template <class Row, class Out>
+HWY_NOINLINE inline unsigned LogSoftmaxOfGroup(const ExpScale& scale, double inverse_temperature, const FloatExp& constants,
+                                        const FastRows& rows, size_t first, size_t count) {
+  const Doubles d;
+  const FloatExp exp = constants;
+  float row_max[kGroup];
+  HWY_ALIGN double lse[kGroup] = {};
+  for (size_t i = 0; i < count; ++i) lse[i] = UsualSum(exp, Row(rows, first + i), &row_max[i]);
+  for (size_t i = 0; i < count; i += Lanes()) {
+    const DoubleVec log = hn::Sub(Log(hn::Load(d, lse + i)), hn::Set(d, kUsualScale.exponent * kLn2));
+    hn::Store(log, d, lse + i);
+  }
+  unsigned left = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const double z = static_cast<double>(row_max[i]) * scale.exact;
+    // Never true of a row with NaN, whose sum is NaN, or with infinity.
+    if (HWY_LIKELY(z >= kLeastUsual && z <= kMostUsual && lse[i] - z * kLn2 > kLn2)) {
+      WriteLogs<false>(inverse_temperature, {row_max[i], 0, lse[i], 0}, Row(rows, first + i), Out(rows, first + i));
+    } else if (!LogSoftmaxOfUnusualRow(scale, inverse_temperature, FastRow(rows, first + i),
+                                       FastOut(rows, first + i))) {
+      left |= 1u << i;
+    }
+  }
+  return left;
+}
+
+inline void FastLogSoftmax(const internal::Request& request) {
+  const ExpScale scale(request.args.temperature);
+  if (request.args.bias.data != nullptr || !scale.InRange()) return RunExact(request);
+  const double inverse_temperature = 1.0 / request.args.temperature;
+  const FloatExp exp(scale, kUsualScale.shift, kUsualScale.exponent);
+  ForGroupsOrExact(request, [&](const FastRows& rows, size_t first, size_t count) HWY_ATTR {
+    return AreDirect(rows)
+               ? LogSoftmaxOfGroup<DirectRow, DirectOut>(scale, inverse_temperature, exp, rows, first, count)
+               : LogSoftmaxOfGroup<FastRow, FastOut>(scale, inverse_temperature, exp, rows, first, count);
+  });
+}
+
+// NOLINTNEXTLINE(google-readability-namespace-comments)
+}  // namespace HWY_NAMESPACE
+}  // namespace assay
+HWY_AFTER_NAMESPACE();
+
+#endif  // ASSAY_FLOAT_LANES
+
+#endif  // include guard

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The fast tier's cross-entropy of labels in f32 lanes, and its gradient: without smoothing, targets or bias, which are
+// left to the exact tier. The loss needs one pass, for the sum; the gradient is softmax times a factor, but for one
+// entry. Compiled once per target. Error    bounds::kFastLossRelative, bounds::kFastLossGradientRelative.
+
+#if defined(ASSAY_LIB_FAST_LOSS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef ASSAY_LIB_FAST_LOSS_INL_H_
+#undef ASSAY_LIB_FAST_LOSS_INL_H_
+#else
+#define ASSAY_LIB_FAST_LOSS_INL_H_
+#endif
+
+#include "fast_log_softmax-inl.h"
+#include "fast_softmax-inl.h"
+
+#if ASSAY_FLOAT_LANES
+
+HWY_BEFORE_NAMESPACE();
+namespace assay {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Labels of a call's rows.
+class Labels {
+ public:
+  explicit HWY_INLINE Labels(const assay_row_args& args) : args_(args) {}
+
+  HWY_INLINE int64_t Of(size_t row) const {
+    return static_cast<const int64_t*>(args_.labels.data)[static_cast<std::ptrdiff_t>(row) * args_.labels.row_stride];
+  }
+  HWY_INLINE bool IsIgnored(size_t row) const { return args_.has_ignore_index != 0 && Of(row) == args_.ignore_index; }
+  // What a reduction divides by; 0: no row counts.
+  HWY_INLINE double Divisor() const {
+    if (args_.reduction != ASSAY_REDUCTION_MEAN) return 1;
+    size_t count = 0;
+    for (size_t row = 0; row < args_.rows; ++row) count += IsIgnored(row) ? 0u : 1u;
+    return static_cast<double>(count);
+  }
+
+ private:
+  const assay_row_args& args_;
+};
+
+// Whether a call is for these lanes at all.
+HWY_INLINE bool IsPlainLoss(const assay_row_args& args) {
+  return args.bias.data == nullptr && args.targets.data == nullptr && args.label_smoothing == 0 &&
+         ExpScale(args.temperature).InRange();
+}
+
+// One logit as f32; -inf where it is masked.
+HWY_INLINE float LogitAt(const FastRow& row, int64_t j) {
+  HWY_ALIGN float buffer[kBlock];
+  return *row.Block(static_cast<size_t>(j), 1, buffer);
+}
+
+// -log p of entry `logit`, given sum and maximum at the usual scale; false: a row for the exact tier.
+HWY_INLINE bool LossOf(const ExpScale& scale, double usual_sum, float row_max, const FastRow& row, float logit,
+                       double* loss) {
+  const Doubles d;
+  const double z = static_cast<double>(row_max) * scale.exact;
+  if (!(logit > kMinusInf)) return false;
+  if (HWY_LIKELY(z >= kLeastUsual && z <= kMostUsual)) {
+    const double lse = hn::GetLane(Log(hn::Set(d, usual_sum))) - kUsualScale.exponent * kLn2;
+    *loss = lse - static_cast<double>(logit) * (scale.exact * kLn2);
+    if (HWY_LIKELY(*loss > kLn2)) return true;  // also: not NaN
+  }
+  LogRow logs;
+  if (!LogsOfUnusualRow(scale, row, &logs)) return false;
+  const double over = (static_cast<double>(logit) - static_cast<double>(logs.shift)) * (scale.exact * kLn2);
+  *loss = logit == logs.row_max ? 0.0 - logs.max_log : logs.lse - over;
+  return true;
+}
+
+// Losses of a group of rows; returns the set of those that are left to the exact tier. An ignored row's is 0.
+template <class Row>
+HWY_NOINLINE inline unsigned LossesOfGroup(const ExpScale& scale, const FloatExp& constants, const Labels& labels,
+                                    const FastRows& rows, size_t first, size_t count, double* HWY_RESTRICT losses) {
+  const FloatExp exp = constants;
+  float row_max[kGroup];
+  double sums[kGroup];
+  for (size_t i = 0; i < count; ++i) sums[i] = UsualSum(exp, Row(rows, first + i), &row_max[i]);
+  unsigned left = 0;
+  for (size_t i = 0; i < count; ++i) {
+    losses[i] = 0;
+    const size_t row = rows.first + first + i;
+    if (labels.IsIgnored(row)) continue;
+    const FastRow logits(rows, first + i);
+    const bool done = LossOf(scale, sums[i], row_max[i], logits, LogitAt(logits, labels.Of(row)), &losses[i]);
+    if (HWY_UNLIKELY(!done)) left |= 1u << i;
+  }
+  return left;
+}
+
+inline void FastCrossEntropy(const internal::Request& request) {
+  const assay_row_args& a = request.args;
+  if (!IsPlainLoss(a)) return RunExact(request);
+  const ExpScale scale(a.temperature);
+  const FloatExp exp(scale, kUsualScale.shift, kUsualScale.exponent);
+  const Labels labels(a);
+  const bool reduced = a.reduction != ASSAY_REDUCTION_NONE;
+  double total = 0;
+  bool all_done = true;
+  ForGroups(request, [&](const FastRows& rows, size_t first, size_t count) HWY_ATTR {
+    if (!all_done && reduced) return;
+    double losses[kGroup];
+    FastRows inputs = rows;
+    inputs.out.stride = 1;  // one entry a row
+    const unsigned left = AreDirect(inputs) ? LossesOfGroup<DirectRow>(scale, exp, labels, rows, first, count, losses)
+                                            : LossesOfGroup<FastRow>(scale, exp, labels, rows, first, count, losses);
+    all_done = all_done && left == 0;
+    for (size_t i = 0; i < count; ++i) {
+      const size_t row = rows.first + first + i;
+      if (reduced) {
+        total += losses[i];
+      } else if ((left >> i & 1) == 0) {
+        internal::StoreNumber(a.dtype, a.out.data, static_cast<std::ptrdiff_t>(row) * a.out.row_stride, losses[i]);
+      } else {
+        RunExactRow(request, rows, first + i);
+      }
+    }
+  });
+  if (!reduced) return;
+  if (!all_done) return RunExact(request);  // one row's share of a sum cannot be asked for
+  // The mean over no row: 0 / 0.
+  internal::StoreNumber(a.dtype, a.out.data, 0, total / labels.Divisor());
+}
+
+// Of the maximum's exponential in a row whose gradient takes it own scale.
+inline constexpr int kGradientPower = 60;
+
+// factor * (p - [j is the label]) for the row, given its sum.
+template <bool kShifted, class Row, class Out>
+HWY_INLINE void WriteGradient(const Row& row, const Out& out, const float* keep, const FloatExp& exp, double sum,
+                              double factor, int64_t label, float logit, int32_t dtype, internal::Place place) {
+  const Singles d;
+  const double scaled = factor / sum;
+  const auto scaled_high = static_cast<float>(scaled);
+  const SingleVec high = hn::Set(d, scaled_high);
+  const SingleVec low = hn::Set(d, static_cast<float>(scaled - static_cast<double>(scaled_high)));
+  const auto own = static_cast<double>(hn::GetLane(exp.Power<kShifted>(One{hn::Set(d, logit)}).v));
+  const auto share = [&](SingleVec e) HWY_ATTR {
+    return hn::Add(hn::MulAdd(e, high, hn::Mul(e, low)), hn::Zero(d));  // no -0
+  };
+  if (keep != nullptr) {
+    WriteRow(row, out, keep, [&](const auto& e) HWY_ATTR { return Map(share, e); });
+  } else {
+    WriteRow(row, out, nullptr, [&](const auto& x) HWY_ATTR { return Map(share, exp.Power<kShifted>(x)); });
+  }
+  internal::StoreNumber(dtype, place.data, label * place.stride, factor * (own / sum - 1));
+}
+
+// A row that the usual scale does not suit. NaN or infinity: NaN; nothing visible, or not the label: no gradient.
+inline HWY_NOINLINE void GradientOfUnusualRow(const ExpScale& scale, const FastRows& rows, size_t i, double factor,
+                                              int64_t label, float* keep) {
+  const FastRow row(rows, i);
+  const FastOut out(rows, i);
+  const float row_max = MaxOfRow(row);
+  const float logit = LogitAt(row, label);
+  if (!std::isfinite(row_max) || logit == kMinusInf) {
+    const bool none = row_max == kMinusInf || std::isfinite(row_max);
+    for (size_t j = 0; j < row.size(); ++j) {
+      internal::StoreNumber(rows.dtype, out.place().data, static_cast<std::ptrdiff_t>(j) * out.place().stride,
+                            none ? 0 : std::numeric_limits<double>::quiet_NaN());
+    }
+    return;
+  }
+  const RowScale row_scale = ScaleOf(scale, row_max, kGradientPower);
+  const FloatExp exp(scale, row_scale.shift, row_scale.exponent);
+  if (row_scale.shift != 0) {
+    const double sum = SumExp<true>(row, exp, keep);
+    WriteGradient<true>(row, out, keep, exp, sum, factor, label, logit, rows.dtype, out.place());
+  } else {
+    const double sum = SumExp<false>(row, exp, keep);
+    WriteGradient<false>(row, out, keep, exp, sum, factor, label, logit, rows.dtype, out.place());
+  }
+}
+
+// So that what stands for an invisible entry, 2^-125, gives 0, and both words of factor / sum are normal.
+HWY_INLINE bool SuitsGradient(double sum, double factor) {
+  const double scaled = std::fabs(factor) / sum;
+  return IsUsual(sum) && scaled <= 0x1p-26 && scaled >= 0x1p-100;
+}
+
+template <class Row, class Out>
+HWY_NOINLINE inline void GradientsOfGroup(const ExpScale& scale, const FloatExp& constants, const Labels& labels,
+                                   const double* HWY_RESTRICT factors, const FastRows& rows, size_t first,
+                                   size_t count) {
+  const FloatExp exp = constants;
+  HWY_ALIGN float scratch[kScratchFloats];
+  const size_t n = rows.cols;
+  const bool into_out = !rows.in_place && Out(rows, first).direct() != nullptr;
+  const auto keep_of = [&](size_t i) HWY_ATTR {
+    return into_out ? Out(rows, first + i).direct() : n <= kScratchFloats ? scratch + i * n : nullptr;
+  };
+  double sums[kGroup];
+  for (size_t i = 0; i < count; ++i) sums[i] = SumExp<false>(Row(rows, first + i), exp, keep_of(i));
+  for (size_t i = 0; i < count; ++i) {
+    const FastOut place(rows, first + i);
+    const size_t index = rows.first + first + i;
+    const int64_t label = labels.Of(index);
+    if (labels.IsIgnored(index)) {
+      for (size_t j = 0; j < n; ++j) {
+        internal::StoreNumber(rows.dtype, place.place().data, static_cast<std::ptrdiff_t>(j) * place.place().stride, 0);
+      }
+      continue;
+    }
+    const float logit = LogitAt(FastRow(rows, first + i), label);
+    if (HWY_LIKELY(SuitsGradient(sums[i], factors[i]) && logit > kMinusInf)) {
+      WriteGradient<false>(Row(rows, first + i), Out(rows, first + i), keep_of(i), exp, sums[i], factors[i], label,
+                           logit, rows.dtype, place.place());
+    } else {
+      GradientOfUnusualRow(scale, rows, first + i, factors[i], label, keep_of(i));
+    }
+  }
+}
+
+// upstream / (divisor T) of a row, and whether the lanes can take it.
+HWY_INLINE double FactorOf(const assay_row_args& a, double divisor, size_t row) {
+  double upstream = 1;
+  if (a.upstream.data != nullptr) {
+    const bool reduced = a.reduction != ASSAY_REDUCTION_NONE;
+    upstream = internal::LoadNumber(a.dtype, a.upstream.data,
+                                    reduced ? 0 : static_cast<std::ptrdiff_t>(row) * a.upstream.row_stride);
+  }
+  return upstream / (divisor * a.temperature);
+}
+HWY_INLINE bool FactorInRange(double factor) { return std::fabs(factor) > 0x1p-30 && std::fabs(factor) < 0x1p30; }
+
+inline void FastCrossEntropyBackward(const internal::Request& request) {
+  const assay_row_args& a = request.args;
+  const bool reduced = a.reduction != ASSAY_REDUCTION_NONE;
+  const Labels labels(a);
+  const double divisor = labels.Divisor();
+  if (!IsPlainLoss(a) || divisor == 0 || (reduced && !FactorInRange(FactorOf(a, divisor, 0)))) {
+    return RunExact(request);
+  }
+  const ExpScale scale(a.temperature);
+  const FloatExp exp(scale, kUsualScale.shift, kUsualScale.exponent);
+  ForGroups(request, [&](const FastRows& rows, size_t first, size_t count) HWY_ATTR {
+    double factors[kGroup];
+    bool in_range = true;
+    for (size_t i = 0; i < count; ++i) {
+      factors[i] = FactorOf(a, divisor, rows.first + first + i);
+      in_range = in_range && FactorInRange(factors[i]);
+    }
+    if (HWY_LIKELY(in_range)) {
+      return AreDirect(rows) ? GradientsOfGroup<DirectRow, DirectOut>(scale, exp, labels, factors, rows, first, count)
+                             : GradientsOfGroup<FastRow, FastOut>(scale, exp, labels, factors, rows, first, count);
+    }
+    for (size_t i = 0; i < count; ++i) {
+      if (FactorInRange(factors[i])) {
+        GradientsOfGroup<FastRow, FastOut>(scale, exp, labels, factors + i, rows, first + i, 1);
+      } else {
+        RunExactRow(request, rows, first + i);
+      }
+    }
+  });
+}
+
+// NOLINTNEXTLINE(google-readability-namespace-comments)
+}  // namespace HWY_NAMESPACE
+}  // namespace assay
+HWY_AFTER_NAMESPACE();
+
+#endif  // ASSAY_FLOAT_LANES
+
+#endif  // include guard
