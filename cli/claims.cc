@@ -95,11 +95,12 @@ std::string Markdown(const std::vector<Line>& lines, const ClaimsOptions& option
                       line.where);
   }
   std::string subjects;
-  for (const std::string& name : options.subjects) subjects += " " + name;
+  for (const std::string& name : options.subjects) subjects += " " + ShellQuoted(name);
+  for (const std::string& op : options.ops) subjects += " --op " + op;
   return md + fmt::format(
-                  "\nSearched, so a lower bound of the true maximum. Made by `assay claims{} --seed {} "
-                  "--max-cols {}`.\n",
-                  subjects, options.seed, options.max_cols);
+                  "\nSearched, so a lower bound of the true maximum. Made by `assay claims{} --seed {} --max-cols {} "
+                  "--oracle {}`.\n",
+                  subjects, options.seed, options.max_cols, oracle::TierName(options.tier));
 }
 
 }  // namespace
@@ -127,6 +128,7 @@ int Claims(const ClaimsOptions& given) {
         const Line line =
             Measure(*subject, name, static_cast<assay_op>(op), static_cast<assay_dtype>(dtype), options, progress);
         progress.Clear();
+        if (line.statistics.count() == 0 && line.failure.empty()) continue;  // nothing that it can run
         broken += line.Holds() ? 0 : 1;
         fmt::print(
             "  {:22} {:22} {:5} {:36} {:>9} {:>11} {:>7.3f} {:>7}  {}\n", line.subject, subjects::OpName(line.op),

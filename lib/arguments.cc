@@ -91,7 +91,8 @@ assay_status CheckValues(const assay_row_args& a, assay_op op) {
   // By its bits: under a caller's DAZ a subnormal compares equal to 0.
   constexpr std::uint64_t kMinusZero = std::uint64_t{1} << 63;
   const auto bits = std::bit_cast<std::uint64_t>(a.temperature);
-  if (bits > kMinusZero || std::isnan(a.temperature)) return ASSAY_BAD_TEMPERATURE;
+  constexpr std::uint64_t kInfinity = std::uint64_t{0x7FF} << 52;  // NaN lies above; comparing one raises a flag
+  if (bits > kInfinity && bits != kMinusZero) return ASSAY_BAD_TEMPERATURE;
   if ((bits == 0 || bits == kMinusZero) && !HasZeroTemperature(op)) return ASSAY_BAD_TEMPERATURE;
   const auto smoothing = std::bit_cast<std::uint64_t>(a.label_smoothing);
   if (smoothing > std::bit_cast<std::uint64_t>(1.0) && smoothing != kMinusZero) return ASSAY_BAD_PARAMETER;

@@ -53,14 +53,15 @@ std::vector<assay_op> AllOps() {
 }
 
 assay_status Ask(assay_op op, const ValidCall& call, const assay_row_args& args) {
+  const std::vector<float> before = call.out;
   assay_status first = ASSAY_OK;
   for (int tier = 0; tier < ASSAY_NUM_TIERS; ++tier) {
-    const assay_status status = Run(ChosenKernels(), static_cast<assay_tier>(tier), op, &args);
+    const assay_status status = internal::Run(ChosenKernels(), static_cast<assay_tier>(tier), op, &args);
     if (tier == 0) first = status;
     EXPECT_EQ(status, first);
   }
   if (first != ASSAY_OK) {
-    EXPECT_EQ(call.out, std::vector<float>(6, -7.0f)) << "written though refused";
+    EXPECT_EQ(call.out, before) << "written though refused";
   }
   return first;
 }
@@ -116,15 +117,15 @@ TEST(ArgumentsTest, NameANullPointerThatHasElements) {
     if (IsLoss(op)) {
       EXPECT_EQ(status([](auto& a) { a.labels.data = nullptr; }), ASSAY_NULL_POINTER) << op;
     }
-    EXPECT_EQ(Run(ChosenKernels(), ASSAY_TIER_EXACT, op, nullptr), ASSAY_NULL_POINTER);
+    EXPECT_EQ(internal::Run(ChosenKernels(), ASSAY_TIER_EXACT, op, nullptr), ASSAY_NULL_POINTER);
     // Without elements nothing needs to be there.
     assay_row_args none{};
     none.struct_size = sizeof none;
     none.temperature = 1;
-    EXPECT_EQ(Run(ChosenKernels(), ASSAY_TIER_EXACT, op, &none), ASSAY_OK) << op;
+    EXPECT_EQ(internal::Run(ChosenKernels(), ASSAY_TIER_EXACT, op, &none), ASSAY_OK) << op;
     none.rows = 3;
     if (op != ASSAY_LOGSUMEXP) {
-      EXPECT_EQ(Run(ChosenKernels(), ASSAY_TIER_EXACT, op, &none), ASSAY_OK) << op;
+      EXPECT_EQ(internal::Run(ChosenKernels(), ASSAY_TIER_EXACT, op, &none), ASSAY_OK) << op;
     }
   }
 }

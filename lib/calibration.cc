@@ -5,6 +5,7 @@
 #include "assay/calibration.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -142,7 +143,8 @@ extern "C" assay_status assay_fit_temperature(const assay_row_args* args, assay_
   Request request;
   const assay_status status = CheckRequest(ASSAY_CROSS_ENTROPY, &loss, &request);
   if (status != ASSAY_OK) return status;
-  if (args->bias.data != nullptr || args->targets.data != nullptr || request.args.label_smoothing != 0) {
+  if (args->bias.data != nullptr || args->targets.data != nullptr ||
+      std::bit_cast<std::uint64_t>(request.args.label_smoothing) != 0) {
     return ASSAY_BAD_PARAMETER;
   }
   if (args->cols == 0) request.args.rows = 0;

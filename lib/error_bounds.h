@@ -172,10 +172,19 @@ static_assert(kFastLogSoftmaxUlp <= 4);
 // logsumexp in ULP where it is at least kLeastLogsumexp = 1/2 in magnitude, so that an ULP is at least u.
 inline constexpr double kFastLogsumexpUlp = kFastSumRelative / kSingleU + 0.51;
 
-// Sigmoid in ULP, the worse of both: e / (1 + e) has the exponential's error, the sum's rounding, the quotient's, and
-// half an ULP more where the result is subnormal.
-inline constexpr double kFastSigmoidUlp = kFastExpRelative / kSingleU + 1 + 0.5 + 0.51;
+// Sigmoid in ULP: the exponential's error, the rounding of 1 + e, the reciprocal (2^-28 by Newton's step, 0.07 u, or a
+// division), its rounding, and half an ULP more where the result is subnormal.
+inline constexpr double kFastSigmoidUlp = kFastExpRelative / kSingleU + 1 + 0.07 + 0.5 + 0.51;
 static_assert(kFastSigmoidUlp <= 4);
+
+// The loss of a label, relative, before its rounding: lse has the sum's relative error as an absolute one and the loss
+// is over log 2; or else it is -log p of the maximum, or of an entry whose loss is over log 2.
+inline constexpr double kFastLossRelative = kFastSumRelative / 0.69;
+
+// Its gradient, relative to |factor| (p + t): p has the exponential's and the sum's error; factor / sum in two words.
+// For 16-bit types the result is an f32 first: u more.
+inline constexpr double kFastLossGradientRelative = kFastExpRelative + kFastSumRelative + 1.1 * kSingleU;
+static_assert(kFastLossRelative <= 8 * kSingleU && kFastLossGradientRelative <= 8 * kSingleU);
 
 // A quotient (x - max) / T of scalar_exp.h, relative: the difference and the quotient, rounded once each; as a pair,
 // the remainder of the rounded quotient, below 2^-52 of it, to a few u.

@@ -129,7 +129,8 @@ HWY_NOINLINE inline void LogSumExpRow(const internal::Request& request, const in
   const double lse = exponents.Reference() + log_sum.value;
   const double delta = exponents.ReferenceError() + log_sum.error + 2.02 * bounds::kU * std::fabs(lse);
   Ladder ladder(request, places);
-  const DoubleVec nearest = ladder.NearestLanes(hn::Set(Doubles(), lse), hn::Set(Doubles(), delta), 0);
+  const DoubleVec nearest = ladder.NearestLanes(
+      hn::Set(Doubles(), lse), hn::IfThenElseZero(hn::FirstN(Doubles(), 1), hn::Set(Doubles(), delta)), 0);
   out.Set(0, hn::GetLane(nearest));
 }
 

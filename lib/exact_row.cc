@@ -226,7 +226,7 @@ int ExactRow::CompareSigmoid(const Entry& entry, const wide::Dyadic& midpoint) c
     wide::Exponential e;
     wide::ExpOfMinus(z, divisor_, words, &e);
     std::uint64_t sum[wide::kMaxWords];
-    std::memcpy(sum, e.mantissa, sizeof(sum));
+    std::memcpy(sum, e.mantissa, static_cast<std::size_t>(words) * sizeof(std::uint64_t));
     wide::ShiftRight(sum, words, e.exponent);
     sum[words - 1] += 1;
     if (sign > 0) {

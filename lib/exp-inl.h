@@ -85,7 +85,7 @@ HWY_INLINE V Exp(D d, V z) {
   return ExpOfStep(d, bits, r);
 }
 
-// 2^exponent exp(z) for a double-double z in [-1000, 1], exact but for bounds::kExpAccurateRelative where the result's
+// 2^exponent exp(z) for a double-double z in [-1000, 1], exact but for bounds::kExpScaledRelative where the result's
 // low part is normal; the same bits on every target.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE void ExpAccurateScaled(D d, V z_hi, V z_lo, int exponent, V& HWY_RESTRICT hi, V& HWY_RESTRICT lo) {

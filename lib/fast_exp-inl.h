@@ -35,6 +35,10 @@
 #define ASSAY_FLOAT_LANES 0
 #endif
 
+// A lambda of these files: g++ 12 leaves some out of line, and then passes vectors through memory.
+#undef ASSAY_LAMBDA
+#define ASSAY_LAMBDA HWY_ATTR __attribute__((always_inline))
+
 #if ASSAY_FLOAT_LANES
 
 HWY_BEFORE_NAMESPACE();
@@ -110,6 +114,9 @@ struct ExpScale {
     low = static_cast<float>(exact * kSteps - static_cast<double>(high));
   }
   bool InRange() const { return exact > 0x1p-60 && exact < 0x1p60; }
+  // Whether f32 lanes keep their bounds on such rows: sums are bounded for up to 2^30 entries
+  // (bounds::kFastSumRelative).
+  bool Serves(size_t n) const { return InRange() && n <= size_t{1} << 30; }
 };
 
 enum class Sides { kBelow, kAbove, kBoth };
@@ -142,35 +149,35 @@ class FloatExp {
     const SingleVec magic = hn::Set(d, 0x1.8p23f);
     const float* c = PowerTable::kCoefficients;
     x = Map(
-        [&](SingleVec v) HWY_ATTR {
+        [&](SingleVec v) ASSAY_LAMBDA {
           if constexpr (kShifted) v = hn::Sub(v, shift_);
           if constexpr (kSides != Sides::kAbove) v = hn::Max(least_, v);  // of NaN and a number the second is taken
           if constexpr (kSides != Sides::kBelow) v = hn::Min(most_, v);
           return v;
         },
         x);
-    const Vecs shifted = Map([&](SingleVec v) HWY_ATTR { return hn::MulAdd(v, high_, magic); }, x);
-    const Vecs n = Map([&](SingleVec s) HWY_ATTR { return hn::Sub(s, magic); }, shifted);
-    Vecs q = Map([&](SingleVec v, SingleVec steps) HWY_ATTR { return hn::MulSub(v, high_, steps); }, x, n);
-    q = Map([&](SingleVec v, SingleVec r) HWY_ATTR { return hn::MulAdd(v, low_, r); }, x, q);
+    const Vecs shifted = Map([&](SingleVec v) ASSAY_LAMBDA { return hn::MulAdd(v, high_, magic); }, x);
+    const Vecs n = Map([&](SingleVec s) ASSAY_LAMBDA { return hn::Sub(s, magic); }, shifted);
+    Vecs q = Map([&](SingleVec v, SingleVec steps) ASSAY_LAMBDA { return hn::MulSub(v, high_, steps); }, x, n);
+    q = Map([&](SingleVec v, SingleVec r) ASSAY_LAMBDA { return hn::MulAdd(v, low_, r); }, x, q);
 #if HWY_TARGET <= HWY_AVX3
-    Vecs p = Map([&](SingleVec r) HWY_ATTR { return hn::MulAdd(hn::Set(d, c[2]), r, hn::Set(d, c[1])); }, q);
+    Vecs p = Map([&](SingleVec r) ASSAY_LAMBDA { return hn::MulAdd(hn::Set(d, c[2]), r, hn::Set(d, c[1])); }, q);
 #else
-    Vecs p = Map([&](SingleVec r) HWY_ATTR { return hn::MulAdd(hn::Set(d, c[3]), r, hn::Set(d, c[2])); }, q);
-    p = Map([&](SingleVec s, SingleVec r) HWY_ATTR { return hn::MulAdd(s, r, hn::Set(d, c[1])); }, p, q);
+    Vecs p = Map([&](SingleVec r) ASSAY_LAMBDA { return hn::MulAdd(hn::Set(d, c[3]), r, hn::Set(d, c[2])); }, q);
+    p = Map([&](SingleVec s, SingleVec r) ASSAY_LAMBDA { return hn::MulAdd(s, r, hn::Set(d, c[1])); }, p, q);
 #endif
-    p = Map([&](SingleVec s, SingleVec r) HWY_ATTR { return hn::MulAdd(s, r, hn::Set(d, c[0])); }, p, q);
-    const Vecs residue = Map([&](SingleVec s) HWY_ATTR { return LookUp(residue_, hn::BitCast(du, s)); }, shifted);
+    p = Map([&](SingleVec s, SingleVec r) ASSAY_LAMBDA { return hn::MulAdd(s, r, hn::Set(d, c[0])); }, p, q);
+    const Vecs residue = Map([&](SingleVec s) ASSAY_LAMBDA { return LookUp(residue_, hn::BitCast(du, s)); }, shifted);
     const Vecs rest =
-        Map([&](SingleVec s, SingleVec r, SingleVec t) HWY_ATTR { return hn::MulAdd(s, r, t); }, p, q, residue);
+        Map([&](SingleVec s, SingleVec r, SingleVec t) ASSAY_LAMBDA { return hn::MulAdd(s, r, t); }, p, q, residue);
     const Vecs entry = Map(
-        [&](SingleVec s) HWY_ATTR {
+        [&](SingleVec s) ASSAY_LAMBDA {
           const auto bits = hn::BitCast(du, s);
           const auto power = hn::BitCast(du, LookUp(power_, bits));
           return hn::BitCast(d, hn::Add(power, hn::ShiftLeft<kExponentShift>(bits)));
         },
         shifted);
-    return Map([&](SingleVec t, SingleVec r) HWY_ATTR { return hn::MulAdd(t, r, t); }, entry, rest);
+    return Map([&](SingleVec t, SingleVec r) ASSAY_LAMBDA { return hn::MulAdd(t, r, t); }, entry, rest);
   }
 
   // Where e is more than what stands for all that lies below.

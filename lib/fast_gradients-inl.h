@@ -17,6 +17,7 @@
 #include <type_traits>
 
 #include "fast_sum-inl.h"
+#include "hwy/cache_control.h"
 
 #if ASSAY_FLOAT_LANES
 
@@ -46,6 +47,7 @@ class FastSoftmaxGradient {
   using Retry = std::conditional_t<kMasked, void, FastSoftmaxGradient<true>>;
   static constexpr bool kChecks = false;
   static constexpr bool kCounts = false;
+  static constexpr double kLeastTemperature = 0x1p-200;
 
   static HWY_INLINE SingleVec Start(SingleVec p, SingleVec dy) { return hn::Mul(p, Live(p, dy)); }
   static HWY_INLINE SingleVec Join(SingleVec sum, SingleVec p, SingleVec dy) { return hn::MulAdd(p, Live(p, dy), sum); }
@@ -100,7 +102,8 @@ class FastLogSoftmaxGradient {
   }
 
   // exp(log p) is multiplied by a power of two that the sum is divided by, to 2^-60: an exponential too small for
-  // FloatExp then costs less than 2^-185.
+  // FloatExp then costs less than 2^-185, and divided by T less than half the smallest f32.
+  static constexpr double kLeastTemperature = 0x1p-32;
   HWY_INLINE FastLogSoftmaxGradient(const FastMoments& row, double t)
       : exponent_(row.sum == 0 ? 0 : ExponentOf(row.sum) + 60),
         exp_(ExpScale(1), 0, exponent_),
@@ -134,6 +137,7 @@ class FastSparsemaxGradient {
   using Retry = void;
   static constexpr bool kChecks = true;
   static constexpr bool kCounts = true;
+  static constexpr double kLeastTemperature = 0x1p-200;
 
   static HWY_INLINE SingleVec Start(SingleVec p, SingleVec dy) { return hn::IfThenElseZero(IsLive(p), dy); }
   static HWY_INLINE SingleVec Join(SingleVec sum, SingleVec p, SingleVec dy) { return hn::Add(sum, Start(p, dy)); }
@@ -289,6 +293,7 @@ HWY_INLINE void WriteFloats(const Op& op, const float* y, const float* dy, float
     }
   }
   if (j < n) StoreSome(FastResult<kUnit>(op, LoadOrZero(y + j, n - j), LoadOrZero(dy + j, n - j)), out + j, n - j);
+  if constexpr (kStream) hwy::FlushStream();
 }
 
 // Pass 2 of a row in blocks.

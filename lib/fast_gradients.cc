@@ -42,7 +42,8 @@ HWY_INLINE GradientRows GradientRowsOf(FastRows rows, internal::ConstPlace saved
   out.upstream.logits = upstream;
   out.upstream.logits_row_stride = upstream_stride;
   if (AreFloats(out.saved) && AreFloats(out.upstream) && rows.out.stride == 1) {
-    const bool stream = !rows.in_place && rows.cols * sizeof(float) >= kStreamBytes;
+    const bool stream = !rows.in_place && rows.cols * sizeof(float) >= kStreamBytes &&
+                        reinterpret_cast<uintptr_t>(rows.out.data) % sizeof(float) == 0;
     out.way = stream ? FastWay::kStreamed : FastWay::kFloats;
   }
   return out;
@@ -190,7 +191,7 @@ HWY_INLINE void GradientsOfRows(const internal::Request& request, const Gradient
 template <class Op>
 void FastGradients(const internal::Request& request) {
   const double t = request.args.temperature;
-  if (!(t >= 0x1p-200 && t <= 0x1p200)) return RunExactGradient(request);
+  if (!(t >= Op::kLeastTemperature && t <= 0x1p200)) return RunExactGradient(request);
   const auto serve = [&](const GradientRows& rows) HWY_ATTR {
     if (t == 1) return GradientsOfRows<true, Op>(request, rows);
     GradientsOfRows<false, Op>(request, rows);

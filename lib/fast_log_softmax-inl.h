@@ -55,30 +55,29 @@ HWY_INLINE void WriteLogs(double inverse_temperature, const LogRow& sums, const 
   const SingleVec max_log = hn::Set(d, static_cast<float>(sums.max_log) + 0.0f);  // no -0
   // Below, the product alone is beyond the largest f32, and its low part must not make a NaN of it.
   const SingleVec least = hn::Set(d, static_cast<float>(HWY_MAX(-0x1p130 / inverse_temperature, -0x1.fffffep127)));
-  const auto log_of = [&](SingleVec x) HWY_ATTR {
+  const auto log_of = [&](SingleVec x) ASSAY_LAMBDA {
     const SingleVec shifted = kMaximum ? hn::Sub(x, shift) : x;
     const SingleVec big = hn::MulAdd(shifted, high, minus_lse_high);
     const SingleVec small = hn::MulAdd(hn::Max(shifted, least), low, minus_lse_low);
     const SingleVec log = hn::Add(big, small);
     return kMaximum ? hn::IfThenElse(hn::Eq(x, row_max), max_log, log) : log;
   };
-  WriteRow(row, out, nullptr, [&](const auto& x) HWY_ATTR { return Map(log_of, x); });
+  WriteRow(row, out, nullptr, [&](const auto& x) ASSAY_LAMBDA { return Map(log_of, x); });
 }
 
 // The sum of the exponentials of all entries but the maxima, and the number of these.
 template <bool kShifted>
 HWY_NOINLINE inline double SumOthers(const FloatExp& exp, const FastRow& row, float most, size_t* maxima) {
   const Singles d;
-  const hn::RebindToSigned<Singles> di;
   const SingleVec row_max = hn::Set(d, most);
-  auto minus_maxima = hn::Zero(di);
-  const auto without_maximum = [&](SingleVec x, SingleVec e) HWY_ATTR {
-    minus_maxima = hn::Add(minus_maxima, hn::BitCast(di, hn::VecFromMask(d, hn::Eq(x, row_max))));
+  size_t count = 0;  // not in lanes of 32 bits: a row may have more maxima
+  const auto without_maximum = [&](SingleVec x, SingleVec e) ASSAY_LAMBDA {
+    count += hn::CountTrue(d, hn::Eq(x, row_max));
     return hn::IfThenElseZero(hn::And(hn::Lt(x, row_max), exp.Reaches(x)), e);
   };
   const double sum = SumOverRow(
-      row, [&](const auto& x, size_t, size_t) HWY_ATTR { return Map(without_maximum, x, exp.Power<kShifted>(x)); });
-  *maxima = static_cast<size_t>(-hn::GetLane(hn::SumOfLanes(di, minus_maxima)));
+      row, [&](const auto& x, size_t, size_t) ASSAY_LAMBDA { return Map(without_maximum, x, exp.Power<kShifted>(x)); });
+  *maxima = count;
   return sum;
 }
 
@@ -86,8 +85,9 @@ HWY_NOINLINE inline double SumOthers(const FloatExp& exp, const FastRow& row, fl
 inline HWY_NOINLINE bool LogsOfUnusualRow(const ExpScale& scale, const FastRow& row, LogRow* logs) {
   const Doubles d;
   const float row_max = MaxOfRow(row);
-  if (!(std::fabs(row_max) < 0x1p126f)) return false;  // x - row_max could overflow
+  if (!std::isfinite(row_max)) return false;
   const RowScale row_scale = ScaleOf(scale, row_max, kLogPower);
+  if (row_scale.shift >= 0x1p103f) return false;  // x - shift could overflow
   const FloatExp exp(scale, row_scale.shift, row_scale.exponent);
   const double z = static_cast<double>(row_max) * scale.exact;
   const bool shifted = row_scale.shift != 0;
@@ -116,8 +116,8 @@ template <class Row>
 HWY_INLINE double UsualSum(const FloatExp& exp, const Row& row, float* row_max) {
   const Singles d;
   SingleVec most = hn::Set(d, kMinusInf);
-  const auto see = [&](SingleVec x) HWY_ATTR { return most = hn::Max(x, most); };
-  const double sum = SumOverRow(row, [&](const auto& x, size_t, size_t) HWY_ATTR {
+  const auto see = [&](SingleVec x) ASSAY_LAMBDA { return most = hn::Max(x, most); };
+  const double sum = SumOverRow(row, [&](const auto& x, size_t, size_t) ASSAY_LAMBDA {
     (void)Map(see, x);
     return exp.Power<false, Sides::kBelow>(x);
   });
@@ -127,22 +127,23 @@ HWY_INLINE double UsualSum(const FloatExp& exp, const Row& row, float* row_max) 
 
 // As SoftmaxOfGroup.
 template <class Row, class Out>
-HWY_NOINLINE inline unsigned LogSoftmaxOfGroup(const ExpScale& scale, double inverse_temperature, const FloatExp& constants,
-                                        const FastRows& rows, size_t first, size_t count) {
+HWY_NOINLINE inline unsigned LogSoftmaxOfGroup(const ExpScale& scale, double inverse_temperature,
+                                               const FloatExp& constants, const FastRows& rows, size_t first,
+                                               size_t count) {
   const Doubles d;
   const FloatExp exp = constants;
   float row_max[kGroup];
-  HWY_ALIGN double lse[kGroup] = {};
-  for (size_t i = 0; i < count; ++i) lse[i] = UsualSum(exp, Row(rows, first + i), &row_max[i]);
+  HWY_ALIGN double sums[kGroup] = {};
+  HWY_ALIGN double lse[kGroup];
+  for (size_t i = 0; i < count; ++i) sums[i] = UsualSum(exp, Row(rows, first + i), &row_max[i]);
   for (size_t i = 0; i < count; i += Lanes()) {
-    const DoubleVec log = hn::Sub(Log(hn::Load(d, lse + i)), hn::Set(d, kUsualScale.exponent * kLn2));
+    const DoubleVec log = hn::Sub(Log(hn::Load(d, sums + i)), hn::Set(d, kUsualScale.exponent * kLn2));
     hn::Store(log, d, lse + i);
   }
   unsigned left = 0;
   for (size_t i = 0; i < count; ++i) {
     const double z = static_cast<double>(row_max[i]) * scale.exact;
-    // Never true of a row with NaN, whose sum is NaN, or with infinity.
-    if (HWY_LIKELY(z >= kLeastUsual && z <= kMostUsual && lse[i] - z * kLn2 > kLn2)) {
+    if (HWY_LIKELY(IsUsual(sums[i], z) && lse[i] - z * kLn2 > kLn2)) {
       WriteLogs<false>(inverse_temperature, {row_max[i], 0, lse[i], 0}, Row(rows, first + i), Out(rows, first + i));
     } else if (!LogSoftmaxOfUnusualRow(scale, inverse_temperature, FastRow(rows, first + i),
                                        FastOut(rows, first + i))) {
@@ -154,7 +155,7 @@ HWY_NOINLINE inline unsigned LogSoftmaxOfGroup(const ExpScale& scale, double inv
 
 inline void FastLogSoftmax(const internal::Request& request) {
   const ExpScale scale(request.args.temperature);
-  if (request.args.bias.data != nullptr || !scale.InRange()) return RunExact(request);
+  if (request.args.bias.data != nullptr || !scale.Serves(request.args.cols)) return RunExact(request);
   const double inverse_temperature = 1.0 / request.args.temperature;
   const FloatExp exp(scale, kUsualScale.shift, kUsualScale.exponent);
   ForGroupsOrExact(request, [&](const FastRows& rows, size_t first, size_t count) HWY_ATTR {

@@ -43,7 +43,7 @@ inline HWY_NOINLINE ScaledSum SumOfUnusualRow(const ExpScale& scale, const FastR
 
 template <class Row>
 HWY_NOINLINE inline unsigned LogsumexpOfGroup(const ExpScale& scale, const FloatExp& constants, const FastRows& rows,
-                                       size_t first, size_t count) {
+                                              size_t first, size_t count) {
   const Doubles d;
   const FloatExp exp = constants;
   HWY_ALIGN double sums[kGroup] = {1, 1, 1, 1, 1, 1, 1, 1};
@@ -76,7 +76,7 @@ HWY_NOINLINE inline unsigned LogsumexpOfGroup(const ExpScale& scale, const Float
 
 inline void FastLogsumexp(const internal::Request& request) {
   const ExpScale scale(request.args.temperature);
-  if (request.args.bias.data != nullptr || !scale.InRange()) return RunExact(request);
+  if (request.args.bias.data != nullptr || !scale.Serves(request.args.cols)) return RunExact(request);
   const FloatExp exp(scale, kUsualScale.shift, kUsualScale.exponent);
   ForGroupsOrExact(request, [&](const FastRows& rows, size_t first, size_t count) HWY_ATTR {
     FastRows inputs = rows;

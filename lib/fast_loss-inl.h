@@ -45,7 +45,7 @@ class Labels {
 // Whether a call is for these lanes at all.
 HWY_INLINE bool IsPlainLoss(const assay_row_args& args) {
   return args.bias.data == nullptr && args.targets.data == nullptr && args.label_smoothing == 0 &&
-         ExpScale(args.temperature).InRange();
+         ExpScale(args.temperature).Serves(args.cols);
 }
 
 // One logit as f32; -inf where it is masked.
@@ -60,10 +60,10 @@ HWY_INLINE bool LossOf(const ExpScale& scale, double usual_sum, float row_max, c
   const Doubles d;
   const double z = static_cast<double>(row_max) * scale.exact;
   if (!(logit > kMinusInf)) return false;
-  if (HWY_LIKELY(z >= kLeastUsual && z <= kMostUsual)) {
+  if (HWY_LIKELY(IsUsual(usual_sum, z))) {
     const double lse = hn::GetLane(Log(hn::Set(d, usual_sum))) - kUsualScale.exponent * kLn2;
     *loss = lse - static_cast<double>(logit) * (scale.exact * kLn2);
-    if (HWY_LIKELY(*loss > kLn2)) return true;  // also: not NaN
+    if (HWY_LIKELY(*loss > kLn2)) return true;
   }
   LogRow logs;
   if (!LogsOfUnusualRow(scale, row, &logs)) return false;
@@ -75,7 +75,8 @@ HWY_INLINE bool LossOf(const ExpScale& scale, double usual_sum, float row_max, c
 // Losses of a group of rows; returns the set of those that are left to the exact tier. An ignored row's is 0.
 template <class Row>
 HWY_NOINLINE inline unsigned LossesOfGroup(const ExpScale& scale, const FloatExp& constants, const Labels& labels,
-                                    const FastRows& rows, size_t first, size_t count, double* HWY_RESTRICT losses) {
+                                           const FastRows& rows, size_t first, size_t count,
+                                           double* HWY_RESTRICT losses) {
   const FloatExp exp = constants;
   float row_max[kGroup];
   double sums[kGroup];
@@ -129,7 +130,7 @@ inline void FastCrossEntropy(const internal::Request& request) {
 // Of the maximum's exponential in a row whose gradient takes it own scale.
 inline constexpr int kGradientPower = 60;
 
-// factor * (p - [j is the label]) for the row, given its sum.
+// factor * (p - [j is the label and visible]) for the row, given its sum.
 template <bool kShifted, class Row, class Out>
 HWY_INLINE void WriteGradient(const Row& row, const Out& out, const float* keep, const FloatExp& exp, double sum,
                               double factor, int64_t label, float logit, int32_t dtype, internal::Place place) {
@@ -138,30 +139,30 @@ HWY_INLINE void WriteGradient(const Row& row, const Out& out, const float* keep,
   const auto scaled_high = static_cast<float>(scaled);
   const SingleVec high = hn::Set(d, scaled_high);
   const SingleVec low = hn::Set(d, static_cast<float>(scaled - static_cast<double>(scaled_high)));
-  const auto own = static_cast<double>(hn::GetLane(exp.Power<kShifted>(One{hn::Set(d, logit)}).v));
-  const auto share = [&](SingleVec e) HWY_ATTR {
+  const auto share = [&](SingleVec e) ASSAY_LAMBDA {
     return hn::Add(hn::MulAdd(e, high, hn::Mul(e, low)), hn::Zero(d));  // no -0
   };
   if (keep != nullptr) {
-    WriteRow(row, out, keep, [&](const auto& e) HWY_ATTR { return Map(share, e); });
+    WriteRow(row, out, keep, [&](const auto& e) ASSAY_LAMBDA { return Map(share, e); });
   } else {
-    WriteRow(row, out, nullptr, [&](const auto& x) HWY_ATTR { return Map(share, exp.Power<kShifted>(x)); });
+    WriteRow(row, out, nullptr, [&](const auto& x) ASSAY_LAMBDA { return Map(share, exp.Power<kShifted>(x)); });
   }
+  if (logit == kMinusInf) return;
+  const auto own = static_cast<double>(hn::GetLane(exp.Power<kShifted>(One{hn::Set(d, logit)}).v));
   internal::StoreNumber(dtype, place.data, label * place.stride, factor * (own / sum - 1));
 }
 
-// A row that the usual scale does not suit. NaN or infinity: NaN; nothing visible, or not the label: no gradient.
+// A row that the usual scale does not suit. With NaN or infinity it gives NaN, with nothing visible 0.
 inline HWY_NOINLINE void GradientOfUnusualRow(const ExpScale& scale, const FastRows& rows, size_t i, double factor,
                                               int64_t label, float* keep) {
   const FastRow row(rows, i);
   const FastOut out(rows, i);
   const float row_max = MaxOfRow(row);
   const float logit = LogitAt(row, label);
-  if (!std::isfinite(row_max) || logit == kMinusInf) {
-    const bool none = row_max == kMinusInf || std::isfinite(row_max);
+  if (!std::isfinite(row_max)) {
+    const double value = row_max == kMinusInf ? 0 : std::numeric_limits<double>::quiet_NaN();
     for (size_t j = 0; j < row.size(); ++j) {
-      internal::StoreNumber(rows.dtype, out.place().data, static_cast<std::ptrdiff_t>(j) * out.place().stride,
-                            none ? 0 : std::numeric_limits<double>::quiet_NaN());
+      internal::StoreNumber(rows.dtype, out.place().data, static_cast<std::ptrdiff_t>(j) * out.place().stride, value);
     }
     return;
   }
@@ -184,13 +185,13 @@ HWY_INLINE bool SuitsGradient(double sum, double factor) {
 
 template <class Row, class Out>
 HWY_NOINLINE inline void GradientsOfGroup(const ExpScale& scale, const FloatExp& constants, const Labels& labels,
-                                   const double* HWY_RESTRICT factors, const FastRows& rows, size_t first,
-                                   size_t count) {
+                                          const double* HWY_RESTRICT factors, const FastRows& rows, size_t first,
+                                          size_t count) {
   const FloatExp exp = constants;
   HWY_ALIGN float scratch[kScratchFloats];
   const size_t n = rows.cols;
-  const bool into_out = !rows.in_place && Out(rows, first).direct() != nullptr;
-  const auto keep_of = [&](size_t i) HWY_ATTR {
+  const bool into_out = n < kRecomputedFloats && !rows.in_place && Out(rows, first).direct() != nullptr;
+  const auto keep_of = [&](size_t i) ASSAY_LAMBDA {
     return into_out ? Out(rows, first + i).direct() : n <= kScratchFloats ? scratch + i * n : nullptr;
   };
   double sums[kGroup];
@@ -206,7 +207,7 @@ HWY_NOINLINE inline void GradientsOfGroup(const ExpScale& scale, const FloatExp&
       continue;
     }
     const float logit = LogitAt(FastRow(rows, first + i), label);
-    if (HWY_LIKELY(SuitsGradient(sums[i], factors[i]) && logit > kMinusInf)) {
+    if (HWY_LIKELY(SuitsGradient(sums[i], factors[i]))) {
       WriteGradient<false>(Row(rows, first + i), Out(rows, first + i), keep_of(i), exp, sums[i], factors[i], label,
                            logit, rows.dtype, place.place());
     } else {
@@ -230,9 +231,10 @@ HWY_INLINE bool FactorInRange(double factor) { return std::fabs(factor) > 0x1p-3
 inline void FastCrossEntropyBackward(const internal::Request& request) {
   const assay_row_args& a = request.args;
   const bool reduced = a.reduction != ASSAY_REDUCTION_NONE;
+  if (!IsPlainLoss(a)) return RunExact(request);
   const Labels labels(a);
   const double divisor = labels.Divisor();
-  if (!IsPlainLoss(a) || divisor == 0 || (reduced && !FactorInRange(FactorOf(a, divisor, 0)))) {
+  if (divisor == 0 || (reduced && !FactorInRange(FactorOf(a, divisor, 0)))) {
     return RunExact(request);
   }
   const ExpScale scale(a.temperature);

@@ -11,7 +11,7 @@
 #define ASSAY_LIB_FAST_SIGMOID_INL_H_
 #endif
 
-#include "fast_rows-inl.h"
+#include "fast_walk-inl.h"
 
 #if ASSAY_FLOAT_LANES
 
@@ -42,19 +42,20 @@ class FastSigmoidOf {
   template <class Vecs>
   HWY_INLINE Vecs operator()(const Vecs& x) const {
     const SingleVec one = hn::Set(Singles(), 1.0f);
-    const Vecs share =
-        Map([&](SingleVec e) HWY_ATTR { return ReciprocalOf(hn::Add(one, e)); }, exp_.Power<false, Sides::kAbove>(x));
+    const Vecs share = Map([&](SingleVec e) ASSAY_LAMBDA { return ReciprocalOf(hn::Add(one, e)); },
+                           exp_.Power<false, Sides::kAbove>(x));
     if (HWY_LIKELY(AllOrdinary(x))) return share;
-    return Map([&](SingleVec v, SingleVec y) HWY_ATTR { return Unusual(v, y); }, x, share);
+    return Map([&](SingleVec v, SingleVec y) ASSAY_LAMBDA { return Unusual(v, y); }, x, share);
   }
 
  private:
   // Whether no entry is NaN or below least_.
   HWY_INLINE bool AllOrdinary(const One& x) const { return hn::AllTrue(Singles(), hn::Ge(x.v, least_)); }
   HWY_INLINE bool AllOrdinary(const Four& x) const {
-    const auto first = hn::And(hn::Ge(x.v0, least_), hn::Ge(x.v1, least_));
-    const auto second = hn::And(hn::Ge(x.v2, least_), hn::Ge(x.v3, least_));
-    return hn::AllTrue(Singles(), hn::And(first, second));
+    // Half the comparisons; NaN gets into the sum, and so may infinities, which are seen to one by one.
+    const SingleVec lowest = hn::Min(hn::Min(x.v0, x.v1), hn::Min(x.v2, x.v3));
+    const SingleVec sum = hn::Add(hn::Add(x.v0, x.v1), hn::Add(x.v2, x.v3));
+    return hn::AllTrue(Singles(), hn::And(hn::Ge(lowest, least_), hn::Eq(sum, sum)));
   }
 
   // y, but for the entries that are.
@@ -78,10 +79,21 @@ HWY_NOINLINE inline void SigmoidOfRows(const FastSigmoidOf& constants, const Fas
   for (size_t i = 0; i < rows.rows; ++i) WriteRow(Row(rows, i), Out(rows, i), nullptr, sigmoid);
 }
 
+// Rows without gaps as one: entry by entry it makes no difference.
+HWY_INLINE FastRows Joined(FastRows rows) {
+  const auto n = static_cast<std::ptrdiff_t>(rows.cols);
+  if (AreDirect(rows) && rows.logits_row_stride == n && rows.out_row_stride == n) {
+    rows.cols *= rows.rows;
+    rows.rows = 1;
+  }
+  return rows;
+}
+
 inline void FastSigmoid(const internal::Request& request) {
   if (request.args.bias.data != nullptr || !ExpScale(request.args.temperature).InRange()) return RunExact(request);
   const FastSigmoidOf sigmoid(request.args.temperature);
-  ForRows(request, [&](const FastRows& rows) HWY_ATTR {
+  ForRows(request, [&](const FastRows& all) HWY_ATTR {
+    const FastRows rows = Joined(all);
     AreDirect(rows) ? SigmoidOfRows<DirectRow, DirectOut>(sigmoid, rows)
                     : SigmoidOfRows<FastRow, FastOut>(sigmoid, rows);
   });

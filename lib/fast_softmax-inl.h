@@ -28,6 +28,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 inline constexpr size_t kScratchFloats = 8192;  // 32 KiB
 static_assert(kGroup * kMostShort <= kScratchFloats);
+inline constexpr size_t kRecomputedFloats = size_t{1} << 24;  // entries of a row that is far beyond the caches
 
 // 1 / sum as two f32 words.
 struct Inverse {
@@ -36,11 +37,11 @@ struct Inverse {
 };
 
 template <bool kShifted, class Row>
-HWY_INLINE double SumExp(const Row& row, const FloatExp& exp, float* HWY_RESTRICT keep) {
+HWY_INLINE double SumExp(const Row& row, const FloatExp& exp, float* keep) {
   if (keep == nullptr) {
-    return SumOverRow(row, [&](const auto& x, size_t, size_t) HWY_ATTR { return exp.Power<kShifted>(x); });
+    return SumOverRow(row, [&](const auto& x, size_t, size_t) ASSAY_LAMBDA { return exp.Power<kShifted>(x); });
   }
-  return SumOverRow(row, [&](const auto& x, size_t j, size_t count) HWY_ATTR {
+  return SumOverRow(row, [&](const auto& x, size_t j, size_t count) ASSAY_LAMBDA {
     const auto e = exp.Power<kShifted>(x);
     StoreAll(e, keep + j, count);
     return e;
@@ -53,11 +54,11 @@ HWY_INLINE void WriteShares(const Row& row, const Out& out, const float* keep, c
   const Singles d;
   const SingleVec high = hn::Set(d, inverse.high);
   const SingleVec low = hn::Set(d, inverse.low);
-  const auto share = [&](SingleVec e) HWY_ATTR { return hn::MulAdd(e, high, hn::Mul(e, low)); };
+  const auto share = [&](SingleVec e) ASSAY_LAMBDA { return hn::MulAdd(e, high, hn::Mul(e, low)); };
   if (keep != nullptr) {
-    WriteRow(row, out, keep, [&](const auto& e) HWY_ATTR { return Map(share, e); });
+    WriteRow(row, out, keep, [&](const auto& e) ASSAY_LAMBDA { return Map(share, e); });
   } else {
-    WriteRow(row, out, nullptr, [&](const auto& x) HWY_ATTR { return Map(share, exp.Power<kShifted>(x)); });
+    WriteRow(row, out, nullptr, [&](const auto& x) ASSAY_LAMBDA { return Map(share, exp.Power<kShifted>(x)); });
   }
 }
 
@@ -67,17 +68,17 @@ HWY_INLINE Inverse InverseOf(double sum) {
   return {high, static_cast<float>(inverse - static_cast<double>(high))};
 }
 
-template <bool kShifted>
-HWY_NOINLINE inline void SoftmaxOfScaledRow(const ExpScale& scale, RowScale row_scale, const FastRow& row, const FastOut& out,
+template <bool kShifted, class Row, class Out>
+HWY_NOINLINE void SoftmaxOfScaledRow(const ExpScale& scale, RowScale row_scale, const Row& row, const Out& out,
                                      float* keep) {
   const FloatExp exp(scale, row_scale.shift, row_scale.exponent);
   const double sum = SumExp<kShifted>(row, exp, keep);
   WriteShares<kShifted>(row, out, keep, exp, InverseOf(sum));
 }
 
-// A row that the usual scale does not suit. Returns whether it has been done; false: nothing is written but `keep`.
-inline HWY_NOINLINE bool SoftmaxOfUnusualRow(const ExpScale& scale, const FastRow& row, const FastOut& out,
-                                             float* keep) {
+// A row with a look at its maximum first. Returns whether it has been done; false: nothing is written.
+template <class Row, class Out>
+HWY_NOINLINE bool SoftmaxOfUnusualRow(const ExpScale& scale, const Row& row, const Out& out, float* keep) {
   const float row_max = MaxOfRow(row);
   if (!std::isfinite(row_max)) return false;
   const RowScale row_scale = ScaleOf(scale, row_max, 30);
@@ -91,13 +92,13 @@ inline HWY_NOINLINE bool SoftmaxOfUnusualRow(const ExpScale& scale, const FastRo
 
 // Rows [first, first + count), count <= kGroup. Returns the set of those that are left to the exact tier.
 template <class Row, class Out>
-HWY_NOINLINE inline unsigned SoftmaxOfGroup(const ExpScale& scale, const FloatExp& constants, const FastRows& rows,
+HWY_NOINLINE unsigned SoftmaxOfGroup(const ExpScale& scale, const FloatExp& constants, const FastRows& rows,
                                      size_t first, size_t count) {
   const FloatExp exp = constants;  // in registers: what is written might otherwise be taken for a change of it
   HWY_ALIGN float scratch[kScratchFloats];
   const size_t n = rows.cols;
-  const bool into_out = !rows.in_place && Out(rows, first).direct() != nullptr;
-  const auto keep_of = [&](size_t i) HWY_ATTR {
+  const bool into_out = n < kRecomputedFloats && !rows.in_place && Out(rows, first).direct() != nullptr;
+  const auto keep_of = [&](size_t i) ASSAY_LAMBDA {
     return into_out ? Out(rows, first + i).direct() : n <= kScratchFloats ? scratch + i * n : nullptr;
   };
   double sums[kGroup];
@@ -113,13 +114,20 @@ HWY_NOINLINE inline unsigned SoftmaxOfGroup(const ExpScale& scale, const FloatEx
   return left;
 }
 
+// A row in place, too long for scratch: a look at its maximum first, so that it can be overwritten by exponentials.
+HWY_INLINE unsigned SoftmaxInPlace(const ExpScale& scale, const FastRows& rows, size_t i) {
+  const DirectOut out(rows, i);
+  return SoftmaxOfUnusualRow(scale, DirectRow(rows, i), out, out.direct()) ? 0 : 1;
+}
+
 inline void FastSoftmax(const internal::Request& request) {
   const ExpScale scale(request.args.temperature);
-  if (request.args.bias.data != nullptr || !scale.InRange()) return RunExact(request);
+  if (request.args.bias.data != nullptr || !scale.Serves(request.args.cols)) return RunExact(request);
   const FloatExp exp(scale, kUsualScale.shift, kUsualScale.exponent);
   ForGroupsOrExact(request, [&](const FastRows& rows, size_t first, size_t count) HWY_ATTR {
-    return AreDirect(rows) ? SoftmaxOfGroup<DirectRow, DirectOut>(scale, exp, rows, first, count)
-                           : SoftmaxOfGroup<FastRow, FastOut>(scale, exp, rows, first, count);
+    if (!AreDirect(rows)) return SoftmaxOfGroup<FastRow, FastOut>(scale, exp, rows, first, count);
+    if (rows.in_place && rows.cols > kScratchFloats) return SoftmaxInPlace(scale, rows, first);
+    return SoftmaxOfGroup<DirectRow, DirectOut>(scale, exp, rows, first, count);
   });
 }
 

@@ -12,7 +12,7 @@
 
 #include <cmath>
 
-#include "fast_rows-inl.h"
+#include "fast_walk-inl.h"
 
 #if ASSAY_FLOAT_LANES
 
@@ -88,14 +88,15 @@ struct RowScale {
 };
 
 // Good for most rows, without a look at them: those whose sum then lies between the limits lost nothing, because no
-// entry was above FloatExp's range (it would be 2^kMaxPower), and one below it has a share under 2^(-125-26).
-inline constexpr RowScale kUsualScale = {0, 68};
+// entry was above FloatExp's range (it would be 2^kMaxPower), and one below it has a share under 2^(-125-26); both
+// words of 1 / sum are then multiples of 2^-149.
+inline constexpr RowScale kUsualScale = {0, 50};
 inline constexpr double kLeastSum = 0x1p26;
-inline constexpr double kMostSum = 0x1p120;
+inline constexpr double kMostSum = 0x1p98;
 
-// The same in terms of the maximum, log2(e) / T times it.
-inline constexpr double kLeastUsual = -42;
-inline constexpr double kMostUsual = 52;
+// The same by the maximum's z = log2(e) / T row_max, for sums where nothing stopped an entry above the range; the sum
+// of a row with NaN is NaN.
+HWY_INLINE bool IsUsual(double sum, double z) { return z >= -24 && z <= 70 && sum == sum; }
 
 HWY_INLINE bool IsUsual(double sum) { return sum >= kLeastSum && sum < kMostSum; }
 
@@ -108,7 +109,8 @@ HWY_INLINE RowScale ScaleOf(const ExpScale& scale, float row_max, int power) {
 }
 
 // The largest entry of a row; NaN if there is one.
-HWY_INLINE float MaxOfRow(const FastRow& row) {
+template <class Row>
+HWY_INLINE float MaxOfRow(const Row& row) {
   const Singles d;
   const size_t lanes = hn::Lanes(d);
   HWY_ALIGN float buffer[kBlock];

@@ -194,5 +194,56 @@ TEST(FastTest, ARowsBitsDoNotDependOnWhereItLies) {
   });
 }
 
+// Loss and gradient of a label at entry `label`, in one row.
+void ExpectLossWithinBound(const assay_subject& subject, double temperature, const std::vector<float>& logits,
+                           std::size_t label) {
+  const std::size_t n = logits.size();
+  const std::vector<long double> p = Exact({ASSAY_SOFTMAX, temperature}, logits);
+  const long double want = -Exact({ASSAY_LOG_SOFTMAX, temperature}, logits)[label];
+  const auto index = static_cast<std::int64_t>(label);
+  float loss = 0;
+  std::vector<float> gradient(n);
+  assay_row_args args{};
+  args.struct_size = sizeof(args);
+  args.rows = 1;
+  args.cols = n;
+  args.temperature = temperature;
+  args.dtype = ASSAY_F32;
+  args.logits = {logits.data(), static_cast<std::ptrdiff_t>(n), 1};
+  args.labels = {&index, 1, 1};
+  args.out = {&loss, 1, 1};
+  ASSERT_EQ(subject.cross_entropy.run(&args), ASSAY_OK);
+  EXPECT_LE(ErrorInUlp(loss, want), 0.5 + bounds::kFastLossRelative / bounds::kSingleU) << "loss " << want;
+  args.out = {gradient.data(), static_cast<std::ptrdiff_t>(n), 1};
+  ASSERT_EQ(subject.cross_entropy_backward.run(&args), ASSAY_OK);
+  for (std::size_t i = 0; i < n; ++i) {
+    const long double t = i == label ? 1 : 0;
+    const auto exact = static_cast<double>((p[i] - t) / static_cast<long double>(temperature));
+    const double terms = static_cast<double>(p[i] + t) / temperature;
+    int exponent;
+    std::frexp(exact, &exponent);
+    const double half_ulp = std::ldexp(0.5, std::max(exponent - 24, -149));
+    EXPECT_LE(std::fabs(static_cast<double>(gradient[i]) - exact), half_ulp + bounds::kFastLossGradientRelative * terms)
+        << "entry " << i << ", label " << label;
+  }
+}
+
+TEST(FastTest, LossesAndTheirGradientsStayWithinTheirBounds) {
+  ForEachTarget([](const assay_subject& subject) {
+    for (const double temperature : {1.0, 0.1, 3.0}) {
+      for (const float sigma : {1.0f, 10.0f, 30.0f}) {
+        for (const std::size_t n : {2, 17, 64, 1030}) {
+          std::vector<float> logits = Normals(n, sigma, 11);
+          ExpectLossWithinBound(subject, temperature, logits, 0);
+          ExpectLossWithinBound(subject, temperature, logits, n - 1);
+          logits[1] = 9 * sigma;  // a share near 1
+          ExpectLossWithinBound(subject, temperature, logits, 0);
+          ExpectLossWithinBound(subject, temperature, logits, 1);
+        }
+      }
+    }
+  });
+}
+
 }  // namespace
 }  // namespace assay

@@ -92,9 +92,11 @@ std::size_t TableIndex(std::int64_t target) {
   return chosen.GetIndex();
 }
 
-// Better targets have lower bits.
+// Better targets have lower bits. Asked once: SupportedTargets asks the processor, which a virtual machine may make
+// slow (16 to 40 us were seen).
 std::int64_t TargetAt(std::size_t i) {
-  std::int64_t targets = hwy::SupportedTargets() & HWY_TARGETS;
+  static const std::int64_t all = hwy::SupportedTargets() & HWY_TARGETS;
+  std::int64_t targets = all;
   for (; i > 0; --i) targets &= targets - 1;
   return targets & -targets;
 }

@@ -7,6 +7,7 @@
 #include "assay/sampling.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -205,6 +206,12 @@ void WriteKept(const assay_row_args& args, std::size_t i, std::size_t k, double 
   }
 }
 
+// By bits: comparing a NaN raises a flag of the caller's, who gets a status and nothing else.
+bool IsProbability(double p) {
+  const auto bits = std::bit_cast<std::uint64_t>(p);
+  return bits <= std::bit_cast<std::uint64_t>(1.0) || bits == std::uint64_t{1} << 63;
+}
+
 }  // namespace
 }  // namespace assay::internal
 
@@ -215,7 +222,7 @@ extern "C" assay_status assay_top_k_top_p(const assay_row_args* args, size_t k, 
   if (status != ASSAY_OK) return status;
   if (tier != ASSAY_TIER_EXACT && tier != ASSAY_TIER_FAST) return ASSAY_BAD_ENUM;
   // By its bits: under a caller's DAZ a negative subnormal compares equal to 0.
-  if (args->bias.data != nullptr || !(p >= 0 && p <= 1) ||
+  if (args->bias.data != nullptr || !IsProbability(p) ||
       (p == 0 && std::signbit(p) && std::bit_cast<std::uint64_t>(p) << 1 != 0)) {
     return ASSAY_BAD_PARAMETER;
   }

@@ -110,7 +110,7 @@ TEST(TargetsTest, GivesTheSameHashOnEveryTarget) {
 }
 
 // Rows whose last entries were chosen to bring a share closer to a midpoint than double-double can tell: rounded from
-// there, targets disagreed, and so did a row and its reverse. wide.h decides. The wanted float is the oracle's
+// there, targets disagreed, and so did a row and its reverse. exact_row.h decides. The wanted float is the oracle's
 // (properties/regressions/tuned_to_midpoint_*.json).
 TEST(TargetsTest, AgreesOnRowsTunedToAMidpoint) {
   struct Tuned {

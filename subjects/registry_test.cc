@@ -25,7 +25,7 @@ TEST(RegistryTest, OursComeFirstOnePerTarget) {
   const auto& all = BuiltIns();
   ASSERT_GT(all.size(), assay_num_targets());
   for (std::size_t i = 0; i < all.size(); ++i) {
-    EXPECT_EQ(all[i].kind == Kind::kOurs, i < assay_num_targets()) << all[i].name;
+    EXPECT_EQ(all[i].kind == Kind::kOurs, i < ASSAY_NUM_TIERS * assay_num_targets()) << all[i].name;
   }
   EXPECT_EQ(FindBuiltIn("assay"), &all.front());
   EXPECT_EQ(all.front().table, assay_target_subject(0, ASSAY_TIER_EXACT));

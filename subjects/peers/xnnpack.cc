@@ -35,6 +35,7 @@ class Operator {
     }
     const Buffers buffers = {a.rows, static_cast<const float*>(a.logits.data), static_cast<float*>(a.out.data)};
     if (buffers != buffers_) {
+      buffers_ = {};  // a failed set-up leaves none
       if (kSetup(op_, buffers.rows, buffers.in, buffers.out, nullptr) != xnn_status_success) return ASSAY_UNSUPPORTED;
       buffers_ = buffers;
     }
