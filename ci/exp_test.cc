@@ -13,8 +13,8 @@
 
 #include "assay/assay.h"
 #include "error_bounds.h"
-#include "oracle/oracle.h"
 #include "kernels.h"
+#include "oracle/oracle.h"
 
 namespace assay {
 namespace {

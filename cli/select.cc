@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "subjects/peers/find.h"
 #include "subjects/registry.h"
@@ -96,13 +97,29 @@ std::string Counted(std::uint64_t number, std::string_view noun) {
   return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
 }
 
+namespace {
+
+// "4", "0.5", "2^-50", "0.5 + 2^-30": powers of two, and what is a little more than a short number, as such.
+std::string ShortNumber(double x) {
+  int exponent;
+  if (x > 0 && x < 0.1 && std::frexp(x, &exponent) == 0.5) return fmt::format("2^{}", exponent - 1);
+  const double rest = x - std::floor(2 * x) / 2;
+  if (x < 10 && rest > 0 && rest < 0.1 && std::frexp(rest, &exponent) == 0.5) {
+    return fmt::format("{:g} + 2^{}", x - rest, exponent - 1);
+  }
+  return fmt::format("{:g}", x);
+}
+
+}  // namespace
+
 std::string ClaimText(const assay_claim& claim) {
   switch (claim.kind) {
     case ASSAY_CLAIM_CORRECTLY_ROUNDED:
       return "correctly rounded";
     case ASSAY_CLAIM_BOUND:
-      return claim.terms == 0 ? fmt::format("{:g} ULP", claim.max_ulp)
-                              : fmt::format("{:g} ULP + {:.3g} of the terms", claim.max_ulp, claim.terms);
+      return claim.terms == 0
+                 ? ShortNumber(claim.max_ulp) + " ULP"
+                 : fmt::format("{} ULP + {} of the terms", ShortNumber(claim.max_ulp), ShortNumber(claim.terms));
     default:
       return "none: held to the textbook bound";
   }

@@ -70,8 +70,8 @@ void ExpForTest(std::size_t target, const double* z, double* out, std::size_t n)
 // The double-double exponential of exact z[i] in [-700, 0]: out_hi + out_lo.
 void ExpAccurateForTest(std::size_t target, const double* z, double* out_hi, double* out_lo, std::size_t n);
 
-// exp(z[i]) for z[i] <= 60 by the fast tier's lanes, rounded to f32; within bounds::kFastExpRelative, and half a unit in
-// the last place more where the result is subnormal. Targets without such lanes round the double exponential.
+// exp(z[i]) for z[i] <= 60 by the fast tier's lanes, rounded to f32; within bounds::kFastExpRelative, and half a unit
+// in the last place more where the result is subnormal. Targets without such lanes round the double exponential.
 void FastExpForTest(std::size_t target, const float* z, float* out, std::size_t n);
 
 // Checks, does what assay.h says of empty calls, then runs the kernel between a saved and a restored environment.
