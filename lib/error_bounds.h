@@ -76,6 +76,19 @@ inline constexpr double kShareRelativeF32 = 2 * (kExpRelative + 0.05 * kU) + 8.0
 inline constexpr unsigned kDoubtfulUlps = 16;
 static_assert(kShareRelativeF32 < kDoubtfulUlps * kU);
 
+// exact_softmax_pairs-inl.h: exp(x / T) in pairs, relative to the table entry P, in units of 2^-64; |r| < 2^-5.528:
+//   t: r^2, its factor 1/2 + ..., their product: 3.04 u of r^2/2 < 2^-12.05        1.49
+//   t: its addition of r_lo, u of 2^-12.04                                         0.49
+//   r_lo (r + t) left out, |r_lo| < 2^-58.9                                        0.76
+//   r^9/9! and what follows left out                                               0.06
+//   P t and the sum that has it, u of 2^-12.04 each                                0.98
+//   P_lo t left out, P_lo <= u P                                                   0.49
+// r + r_lo, x / T, the other low parts: below 2^-90, 2^-90, 2^-100. Sum 4.27; over exp(r) > 0.978: 4.37 of 8.
+inline constexpr double kExpPairRelative = 0x1p-61;
+// A share of them: both exponentials; the sum's low parts, plainly in blocks of 4096: 4097^2 u^2 < 2^-81, the blocks
+// as pairs, 2^-101 each, for n <= 2^40: 2^-73; reciprocal and product: 2^-99.
+inline constexpr double kSharePairRelative = 2.01 * kExpPairRelative;
+
 // The rough one: the polynomial 2^constants::kExpPolynomial5ErrorLog2, 51 u; T ln2/16 as one double, off by u, times
 // a number of steps of |x| / T <= 60; the parts of the sum joined in plain additions, 2 and 3 over the lanes.
 inline constexpr double kRoughLargestExponent = 60;

@@ -137,6 +137,27 @@ TEST(ExactActivationsTest, GiveTheDigitsOfSmallRows) {
             (std::vector<double>{0.21194155761708544f, 0.21194155761708544f, 0.57611688476582912f}));
 }
 
+// A share that lies within 0.3 of double's last place of a midpoint of f32, in a long row: exact_softmax_pairs-inl.h.
+TEST(ExactActivationsTest, DecideTheDoubtfulSharesOfLongRows) {
+  struct Doubtful {
+    double x0, x1, temperature;
+  };
+  constexpr Doubtful kRows[] = {{0x1.4ab00ep+0, 0.0625, 1},   {0x1.b7adf4p-4, 4, 1},      {0x1.6e461ap-1, 1.625, 1},
+                                {0x1.50d158p+0, 0.3125, 0.7}, {0x1.7ee3c8p-4, 4.25, 0.7}, {0x1.810354p-3, 3, 0.7}};
+  for (const Doubtful& doubtful : kRows) {
+    Row row;
+    row.temperature = doubtful.temperature;
+    row.logits = {doubtful.x0, doubtful.x1};
+    while (row.logits.size() < 5000) row.logits.push_back(static_cast<double>(row.logits.size() % 8) / 4);
+    const std::vector<double> want = ResultOf(ASSAY_SOFTMAX, row, 0, 1);
+    for (std::size_t t = 0; t < assay_num_targets(); ++t) {
+      EXPECT_EQ(ResultOf(ASSAY_SOFTMAX, row, t)[0], want[0]) << doubtful.x0 << " " << assay_target_name(t);
+      EXPECT_TRUE(ResultOf(ASSAY_SOFTMAX, row, t) == want) << doubtful.x0 << " " << assay_target_name(t);
+      EXPECT_TRUE(ResultOf(ASSAY_SOFTMAX, row, t, 0, true) == want) << doubtful.x0 << " in place";
+    }
+  }
+}
+
 TEST(ExactActivationsTest, DecideATieByWhatIsTooSmallForAnyWidth) {
   // -(2^25 + 2) is halfway between two floats; the rest, e^-33554434, makes it larger.
   const double wide = 0x1p25;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The hot path of the exact softmax: contiguous f32 without bias or mask. No pass for the maximum: exp(x / T) itself is
-// summed where it is in range. Rounded quotients are tested in integers; a row with a doubtful one, and every other
-// kind of row, is left to exact_activations-inl.h. Compiled once per target.
+// summed where it is in range. Rounded quotients are tested in integers; a row with a doubtful one is left to
+// exact_softmax_pairs-inl.h where it is long, else, as every other kind of row, to exact_activations-inl.h. Compiled
+// once per target.
 
 #if defined(ASSAY_LIB_EXACT_SOFTMAX_F32_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef ASSAY_LIB_EXACT_SOFTMAX_F32_INL_H_
@@ -13,6 +14,7 @@
 
 #include "exact_activations-inl.h"
 #include "exact_floats-inl.h"
+#include "exact_softmax_pairs-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace assay {
@@ -183,6 +185,11 @@ class SoftmaxF32Call {
   HWY_NOINLINE void Again(size_t i, double* HWY_RESTRICT kept) const {
     SoftmaxF32Row<kUnit, false, kKeep> row;
     if (kRough && row.Sum(precise_, X(i), n_, kept) && Divide(precise_, row, i, kept)) return;
+    if constexpr (!kKeep) {
+      SoftmaxPairsRow<kUnit> pairs(request_.args.temperature, X(i), n_);
+      const bool ours = pairs.Sum(precise_) && (X(i) != Shares(i) || pairs.template Divide<false>(precise_, nullptr));
+      if (ours && pairs.template Divide<true>(precise_, Shares(i))) return;
+    }
     SoftmaxRow(request_, internal::PlacesOf(request_, i), kept, kKeptF32);
   }
 

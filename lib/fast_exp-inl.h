@@ -119,7 +119,7 @@ struct ExpScale {
   bool Serves(size_t n) const { return InRange() && n <= size_t{1} << 30; }
 };
 
-enum class Sides { kBelow, kAbove, kBoth };
+enum class Sides { kNone, kBelow, kAbove, kBoth };
 
 // 2^exponent * exp((x - shift) / T) for all x between two limits; below and above as at the limit, so that the result
 // is normal whatever x. x - shift must be exact where the result matters.
@@ -151,8 +151,9 @@ class FloatExp {
     x = Map(
         [&](SingleVec v) ASSAY_LAMBDA {
           if constexpr (kShifted) v = hn::Sub(v, shift_);
-          if constexpr (kSides != Sides::kAbove) v = hn::Max(least_, v);  // of NaN and a number the second is taken
-          if constexpr (kSides != Sides::kBelow) v = hn::Min(most_, v);
+          if constexpr (kSides == Sides::kBelow || kSides == Sides::kBoth)
+            v = hn::Max(least_, v);  // of NaN and a number the second is taken
+          if constexpr (kSides == Sides::kAbove || kSides == Sides::kBoth) v = hn::Min(most_, v);
           return v;
         },
         x);

@@ -35,9 +35,30 @@ struct FastMoments {
   bool fine = true;  // no saved output that f32 lanes cannot serve
 };
 
-// Each operation, with a Retry for rows whose sum is NaN (void: none): what pass 1 adds (Start, then Join), and as an
-// object, from a row's moments, what pass 2 computes: Result in f32 for T = 1, or the doubles Wide of Factor for other
-// T; Live says where it is not +0 anyway.
+// Where neither is NaN.
+HWY_INLINE SingleMask AreOrdered(SingleVec a, SingleVec b) {
+#if HWY_TARGET <= HWY_AVX3
+  return SingleMask{_mm512_cmp_ps_mask(a.raw, b.raw, _CMP_ORD_Q)};
+#else
+  return hn::And(hn::Eq(a, a), hn::Eq(b, b));
+#endif
+}
+
+// How many lanes are true in all.
+HWY_INLINE size_t CountOf(SingleMask a, SingleMask b, SingleMask c, SingleMask d) {
+#if HWY_TARGET <= HWY_AVX3
+  const __mmask32 low = _mm512_kunpackw(a.raw, b.raw);
+  const __mmask32 high = _mm512_kunpackw(c.raw, d.raw);
+  return static_cast<size_t>(std::popcount(static_cast<uint64_t>(_mm512_kunpackd(low, high))));
+#else
+  const Singles s;
+  return hn::CountTrue(s, a) + hn::CountTrue(s, b) + hn::CountTrue(s, c) + hn::CountTrue(s, d);
+#endif
+}
+
+// Each operation, with a Retry for rows that it does not serve (void: none) and the form for T other than 1: what pass
+// 1 adds (Start, then Join), and as an object that took a row's moments, what pass 2 computes: Result in f32 for T = 1,
+// or the doubles Wide of Factor for other T; IsLive says where it is not +0 anyway.
 
 // p (dy - sum p dy) / T. An entry with p = 0 adds nothing and gives 0, unless its dy is not finite: then the sum is
 // NaN, and the row is done again with kMasked, to the same bits as with any other dy there.
@@ -45,13 +66,14 @@ template <bool kMasked>
 class FastSoftmaxGradient {
  public:
   using Retry = std::conditional_t<kMasked, void, FastSoftmaxGradient<true>>;
+  using AtOtherTemperatures = FastSoftmaxGradient;
   static constexpr bool kChecks = false;
   static constexpr bool kCounts = false;
+  static constexpr bool kMayGiveMinusZero = true;
   static constexpr double kLeastTemperature = 0x1p-200;
 
   static HWY_INLINE SingleVec Start(SingleVec p, SingleVec dy) { return hn::Mul(p, Live(p, dy)); }
   static HWY_INLINE SingleVec Join(SingleVec sum, SingleVec p, SingleVec dy) { return hn::MulAdd(p, Live(p, dy), sum); }
-  static HWY_INLINE SingleMask IsFine(SingleVec p) { return hn::Eq(p, p); }
   static HWY_INLINE SingleMask IsLive(SingleVec p) { return hn::Not(hn::Eq(p, hn::Zero(Singles()))); }
 
   // Below the first limit, products lost by underflow may be more than u of the sum; below the second, dy - sum does
@@ -61,10 +83,12 @@ class FastSoftmaxGradient {
     return size >= 0x1p-110 * static_cast<double>(n) && size <= 0x1p100;
   }
 
-  HWY_INLINE FastSoftmaxGradient(const FastMoments& row, double t)
-      : sum_(hn::Set(Singles(), static_cast<float>(row.sum))),
-        wide_sum_(hn::Set(WideDoubles(), row.sum)),
-        inverse_(hn::Set(WideDoubles(), 1 / t)) {}
+  explicit HWY_INLINE FastSoftmaxGradient(double t) : inverse_(hn::Set(WideDoubles(), 1 / t)) {}
+
+  HWY_INLINE void Take(const FastMoments& row) {
+    sum_ = hn::Set(Singles(), static_cast<float>(row.sum));
+    wide_sum_ = hn::Set(WideDoubles(), row.sum);
+  }
 
   HWY_INLINE SingleVec Result(SingleVec p, SingleVec dy) const { return hn::Mul(p, hn::Sub(Live(p, dy), sum_)); }
   HWY_INLINE SingleVec Factor(SingleVec p) const { return p; }
@@ -81,34 +105,49 @@ class FastSoftmaxGradient {
   WideVec inverse_;
 };
 
-// (dy - exp(log p) sum dy) / T.
+// (dy - exp(log p) sum dy) / T. exp(log p) is multiplied by 2^exponent, which the sum is divided by: their product is
+// exact, so no exponent changes a result unless it makes an exponential too small for FloatExp (it then counts as
+// 2^-125).
+//
+// kUsual: one exponent for all rows, at T = 1. The sum is divided to at least 2^-126, and what is too small adds less
+// than 2^-150 to dy, half the smallest f32, whatever the exponent. Otherwise the sum is divided to 2^-60: what is too
+// small costs less than 2^-185, and divided by T less than 2^-150.
+template <bool kUsual>
 class FastLogSoftmaxGradient {
  public:
-  using Retry = void;
+  using Retry = std::conditional_t<kUsual, FastLogSoftmaxGradient<false>, void>;
+  using AtOtherTemperatures = FastLogSoftmaxGradient<false>;
   static constexpr bool kChecks = true;
   static constexpr bool kCounts = false;
+  static constexpr bool kMayGiveMinusZero = true;
+  static constexpr double kLeastTemperature = 0x1p-32;
 
   static HWY_INLINE SingleVec Start(SingleVec log_p, SingleVec dy) { return hn::IfThenElseZero(IsLive(log_p), dy); }
   static HWY_INLINE SingleVec Join(SingleVec sum, SingleVec log_p, SingleVec dy) {
     return hn::Add(sum, Start(log_p, dy));
   }
-  // 2^kMost e^10 is in FloatExp's range.
-  static HWY_INLINE SingleMask IsFine(SingleVec log_p) { return hn::Le(log_p, hn::Set(Singles(), 10.0f)); }
+  // 2^exponent e^10 is in FloatExp's range.
+  static HWY_INLINE SingleMask AreFine(SingleVec log_p, SingleVec log_q) {
+    const SingleVec most = hn::Set(Singles(), 10.0f);
+    return hn::And(hn::Le(log_p, most), hn::Le(log_q, most));
+  }
   static HWY_INLINE SingleMask IsLive(SingleVec log_p) { return hn::Gt(log_p, hn::Set(Singles(), kMinusInf)); }
 
   static bool Serves(const FastMoments& row, size_t) {
     const double size = std::fabs(row.sum);
-    return size == 0 || (size >= 0x1p-120 && size <= 0x1p40);
+    return (size >= (kUsual ? 0x1p-60 : 0x1p-120) && size <= (kUsual ? 0x1p38 : 0x1p40)) || size == 0;
   }
 
-  // exp(log p) is multiplied by a power of two that the sum is divided by, to 2^-60: an exponential too small for
-  // FloatExp then costs less than 2^-185, and divided by T less than half the smallest f32.
-  static constexpr double kLeastTemperature = 0x1p-32;
-  HWY_INLINE FastLogSoftmaxGradient(const FastMoments& row, double t)
-      : exponent_(row.sum == 0 ? 0 : ExponentOf(row.sum) + 60),
-        exp_(ExpScale(1), 0, exponent_),
-        inverse_(hn::Set(WideDoubles(), 1 / t)) {
-    const double scaled = row.sum * std::bit_cast<double>(static_cast<uint64_t>(1023 - exponent_) << 52);
+  explicit HWY_INLINE FastLogSoftmaxGradient(double t)
+      : exp_(ExpScale(1), 0, kUsualExponent), inverse_(hn::Set(WideDoubles(), 1 / t)) {}
+
+  HWY_INLINE void Take(const FastMoments& row) {
+    int exponent = kUsualExponent;
+    if constexpr (!kUsual) {
+      exponent = row.sum == 0 ? 0 : ExponentOf(row.sum) + 60;
+      exp_ = FloatExp(ExpScale(1), 0, exponent);
+    }
+    const double scaled = row.sum * std::bit_cast<double>(static_cast<uint64_t>(1023 - exponent) << 52);
     sum_ = hn::Set(Singles(), static_cast<float>(scaled));
     wide_sum_ = hn::Set(WideDoubles(), scaled);
   }
@@ -116,15 +155,16 @@ class FastLogSoftmaxGradient {
   HWY_INLINE SingleVec Result(SingleVec log_p, SingleVec dy) const {
     return hn::IfThenElseZero(IsLive(log_p), hn::NegMulAdd(Factor(log_p), sum_, dy));
   }
-  HWY_INLINE SingleVec Factor(SingleVec log_p) const { return exp_.Power<false>(One{log_p}).v; }
+  HWY_INLINE SingleVec Factor(SingleVec log_p) const { return exp_.Power<false, Sides::kBelow>(One{log_p}).v; }
   HWY_INLINE WideVec Wide(WideVec p, WideVec dy) const { return hn::Mul(hn::NegMulAdd(p, wide_sum_, dy), inverse_); }
 
  private:
+  static constexpr int kUsualExponent = 66;
+
   static HWY_INLINE int ExponentOf(double normal) {
     return static_cast<int>(std::bit_cast<uint64_t>(normal) >> 52 & 0x7FF) - 1023;
   }
 
-  int exponent_;
   FloatExp exp_;
   SingleVec sum_;
   WideVec wide_sum_;
@@ -135,35 +175,39 @@ class FastLogSoftmaxGradient {
 class FastSparsemaxGradient {
  public:
   using Retry = void;
+  using AtOtherTemperatures = FastSparsemaxGradient;
   static constexpr bool kChecks = true;
   static constexpr bool kCounts = true;
+  static constexpr bool kMayGiveMinusZero = false;  // in Result
   static constexpr double kLeastTemperature = 0x1p-200;
 
   static HWY_INLINE SingleVec Start(SingleVec p, SingleVec dy) { return hn::IfThenElseZero(IsLive(p), dy); }
   static HWY_INLINE SingleVec Join(SingleVec sum, SingleVec p, SingleVec dy) { return hn::Add(sum, Start(p, dy)); }
-  static HWY_INLINE SingleMask IsFine(SingleVec p) { return hn::Eq(p, p); }
+  static HWY_INLINE SingleMask AreFine(SingleVec p, SingleVec q) { return AreOrdered(p, q); }
   static HWY_INLINE SingleMask IsLive(SingleVec p) { return hn::Gt(p, hn::Zero(Singles())); }
 
   // The mean must not be rounded to a subnormal.
   static bool Serves(const FastMoments& row, size_t n) {
     const double size = std::fabs(row.sum);
-    return size == 0 || (size >= 0x1p-120 * static_cast<double>(n) && size <= 0x1p100);
+    return (size >= 0x1p-120 * static_cast<double>(n) && size <= 0x1p100) || size == 0;
   }
 
-  HWY_INLINE FastSparsemaxGradient(const FastMoments& row, double t) : inverse_(hn::Set(WideDoubles(), 1 / t)) {
-    const double mean = row.count == 0 ? 0 : row.sum / row.count;
-    mean_ = hn::Set(Singles(), static_cast<float>(mean));
+  explicit HWY_INLINE FastSparsemaxGradient(double t) : inverse_(hn::Set(WideDoubles(), 1 / t)) {}
+
+  HWY_INLINE void Take(const FastMoments& row) {
+    const double mean = row.sum / HWY_MAX(row.count, 1.0);
+    minus_mean_ = hn::Set(Singles(), 0.0f - static_cast<float>(mean));  // never -0, so neither is dy plus this
     wide_mean_ = hn::Set(WideDoubles(), mean);
   }
 
   HWY_INLINE SingleVec Result(SingleVec p, SingleVec dy) const {
-    return hn::IfThenElseZero(IsLive(p), hn::Sub(dy, mean_));
+    return hn::IfThenElseZero(IsLive(p), hn::Add(dy, minus_mean_));
   }
   HWY_INLINE SingleVec Factor(SingleVec p) const { return p; }
   HWY_INLINE WideVec Wide(WideVec, WideVec dy) const { return hn::Mul(hn::Sub(dy, wide_mean_), inverse_); }
 
  private:
-  SingleVec mean_;
+  SingleVec minus_mean_;
   WideVec wide_mean_;
   WideVec inverse_;
 };
@@ -194,10 +238,12 @@ class FastSum {
   HWY_INLINE FastSum() : fine_(hn::Eq(hn::Zero(Singles()), hn::Zero(Singles()))) {}
 
   HWY_INLINE void AddGroup(const Four& y, const Four& dy) {
-    Note(y.v0);
-    Note(y.v1);
-    Note(y.v2);
-    Note(y.v3);
+    if constexpr (Op::kChecks) {
+      fine_ = hn::And(fine_, hn::And(Op::AreFine(y.v0, y.v1), Op::AreFine(y.v2, y.v3)));
+    }
+    if constexpr (Op::kCounts) {
+      count_ += CountOf(Op::IsLive(y.v0), Op::IsLive(y.v1), Op::IsLive(y.v2), Op::IsLive(y.v3));
+    }
     const SingleVec first = Op::Join(Op::Start(y.v0, dy.v0), y.v1, dy.v1);
     sum_.Add(hn::Add(first, Op::Join(Op::Start(y.v2, dy.v2), y.v3, dy.v3)));
   }
@@ -218,11 +264,6 @@ class FastSum {
   }
 
  private:
-  HWY_INLINE void Note(SingleVec y) {
-    if constexpr (Op::kChecks) fine_ = hn::And(fine_, Op::IsFine(y));
-    if constexpr (Op::kCounts) count_ += hn::CountTrue(Singles(), Op::IsLive(y));
-  }
-
   PairSum sum_;
   SingleMask fine_;
   size_t count_ = 0;
@@ -258,6 +299,7 @@ HWY_NOINLINE inline bool IsZero(const FastRow& row) {
 template <bool kUnit, class Op>
 HWY_INLINE SingleVec FastResult(const Op& op, SingleVec y, SingleVec dy) {
   const Singles d;
+  if constexpr (kUnit && !Op::kMayGiveMinusZero) return op.Result(y, dy);
   if constexpr (kUnit) return hn::Add(op.Result(y, dy), hn::Zero(d));  // no -0
   const WideDoubles dw;
   const hn::Half<Singles> half;

@@ -99,7 +99,9 @@ HWY_NOINLINE bool GradientInBlocks(double t, const GradientRows& rows, size_t i)
   const FastRow upstream(rows.upstream, i);
   const FastMoments row = FastMomentsOf<Op>(saved, upstream);
   if (!IsServed<Op>(row, rows, i)) return false;
-  WriteBlocks<kUnit>(Op(row, t), saved, upstream, FastOut(rows.saved, i));
+  Op op(t);
+  op.Take(row);
+  WriteBlocks<kUnit>(op, saved, upstream, FastOut(rows.saved, i));
   return true;
 }
 
@@ -118,6 +120,7 @@ struct FloatRow {
   const float* dy;
   float* out;
 
+  HWY_INLINE FloatRow(const float* y_at, const float* dy_at, float* out_at) : y(y_at), dy(dy_at), out(out_at) {}
   HWY_INLINE FloatRow(const GradientRows& rows, size_t i)
       : y(static_cast<const float*>(rows.saved.logits.data) +
           static_cast<std::ptrdiff_t>(i) * rows.saved.logits_row_stride),
@@ -126,16 +129,22 @@ struct FloatRow {
         out(static_cast<float*>(rows.saved.out.data) + static_cast<std::ptrdiff_t>(i) * rows.saved.out_row_stride) {}
 };
 
-// Rows of one group, which stays in registers between the passes.
-template <bool kUnit, class Op>
+// Rows of one group, which stays in registers between the passes; kFull where they fill it.
+template <bool kUnit, bool kFull, class Op>
 HWY_NOINLINE void GradientsOfShortRows(const internal::Request& request, const GradientRows& rows) {
   const size_t lanes = hn::Lanes(Singles());
   const size_t n = rows.saved.cols;
-  const double t = request.args.temperature;
-  for (size_t i = 0; i < rows.saved.rows; ++i) {
-    const FloatRow row(rows, i);
-    const Four y = LoadGroup(row.y, n);
-    const Four dy = LoadGroup(row.dy, n);
+  Op op(request.args.temperature);
+  const FloatRow first(rows, 0);
+  const size_t count = rows.saved.rows;  // these in registers
+  const std::ptrdiff_t y_stride = rows.saved.logits_row_stride;
+  const std::ptrdiff_t dy_stride = rows.upstream.logits_row_stride;
+  const std::ptrdiff_t out_stride = rows.saved.out_row_stride;
+  for (size_t i = 0; i < count; ++i) {
+    const auto at = static_cast<std::ptrdiff_t>(i);
+    const FloatRow row = {first.y + at * y_stride, first.dy + at * dy_stride, first.out + at * out_stride};
+    const Four y = kFull ? LoadGroup(row.y) : LoadGroup(row.y, n);
+    const Four dy = kFull ? LoadGroup(row.dy) : LoadGroup(row.dy, n);
     FastSum<Op> sum;
     sum.AddGroup(y, dy);
     const FastMoments moments = sum.Moments();
@@ -143,8 +152,13 @@ HWY_NOINLINE void GradientsOfShortRows(const internal::Request& request, const G
       GradientOtherwise<kUnit, Op>(request, rows, i);
       continue;
     }
-    const Op op(moments, t);
-    const auto write = [&](size_t j, SingleVec saved, SingleVec upstream) HWY_ATTR {
+    op.Take(moments);
+    if constexpr (kFull) {
+      StoreAll(Map([&](SingleVec a, SingleVec b) ASSAY_LAMBDA { return FastResult<kUnit>(op, a, b); }, y, dy), row.out,
+               n);
+      continue;
+    }
+    const auto write = [&](size_t j, SingleVec saved, SingleVec upstream) ASSAY_LAMBDA {
       if (j < n) StoreSome(FastResult<kUnit>(op, saved, upstream), row.out + j, n - j);
     };
     write(0, y.v0, dy.v0);
@@ -157,7 +171,7 @@ HWY_NOINLINE void GradientsOfShortRows(const internal::Request& request, const G
 template <bool kUnit, class Op>
 HWY_NOINLINE void GradientsOfFloatRows(const internal::Request& request, const GradientRows& rows) {
   const size_t n = rows.saved.cols;
-  const double t = request.args.temperature;
+  Op op(request.args.temperature);
   for (size_t i = 0; i < rows.saved.rows; ++i) {
     const FloatRow row(rows, i);
     FastSum<Op> sum;
@@ -167,7 +181,7 @@ HWY_NOINLINE void GradientsOfFloatRows(const internal::Request& request, const G
       GradientOtherwise<kUnit, Op>(request, rows, i);
       continue;
     }
-    const Op op(moments, t);
+    op.Take(moments);
     if (rows.way == FastWay::kStreamed) {
       WriteFloats<kUnit, true>(op, row.y, row.dy, row.out, n);
     } else {
@@ -179,7 +193,9 @@ HWY_NOINLINE void GradientsOfFloatRows(const internal::Request& request, const G
 template <bool kUnit, class Op>
 HWY_INLINE void GradientsOfRows(const internal::Request& request, const GradientRows& rows) {
   if (rows.way != FastWay::kBlocks) {
-    if (rows.saved.cols <= 4 * hn::Lanes(Singles())) return GradientsOfShortRows<kUnit, Op>(request, rows);
+    const size_t group = 4 * hn::Lanes(Singles());
+    if (rows.saved.cols < group) return GradientsOfShortRows<kUnit, false, Op>(request, rows);
+    if (rows.saved.cols == group) return GradientsOfShortRows<kUnit, true, Op>(request, rows);
     return GradientsOfFloatRows<kUnit, Op>(request, rows);
   }
   for (size_t i = 0; i < rows.saved.rows; ++i) {
@@ -194,7 +210,7 @@ void FastGradients(const internal::Request& request) {
   if (!(t >= Op::kLeastTemperature && t <= 0x1p200)) return RunExactGradient(request);
   const auto serve = [&](const GradientRows& rows) HWY_ATTR {
     if (t == 1) return GradientsOfRows<true, Op>(request, rows);
-    GradientsOfRows<false, Op>(request, rows);
+    GradientsOfRows<false, typename Op::AtOtherTemperatures>(request, rows);
   };
   if (!internal::Tile::Wanted(request)) return serve(AllGradientRows(request));
   internal::ForEachRowInTiles(
@@ -209,7 +225,8 @@ const internal::KernelGroup* FastGradientsGroup() {
     internal::KernelTable()
 #if ASSAY_FLOAT_LANES
         .Set(ASSAY_TIER_FAST, ASSAY_SOFTMAX_BACKWARD, internal::kUpTo32Bits, &FastGradients<FastSoftmaxGradient<false>>)
-        .Set(ASSAY_TIER_FAST, ASSAY_LOG_SOFTMAX_BACKWARD, internal::kUpTo32Bits, &FastGradients<FastLogSoftmaxGradient>)
+        .Set(ASSAY_TIER_FAST, ASSAY_LOG_SOFTMAX_BACKWARD, internal::kUpTo32Bits,
+             &FastGradients<FastLogSoftmaxGradient<true>>)
         .Set(ASSAY_TIER_FAST, ASSAY_SPARSEMAX_BACKWARD, internal::kUpTo32Bits, &FastGradients<FastSparsemaxGradient>)
 #endif
   };

@@ -41,21 +41,25 @@ class FastSigmoidOf {
 
   template <class Vecs>
   HWY_INLINE Vecs operator()(const Vecs& x) const {
-    const SingleVec one = hn::Set(Singles(), 1.0f);
-    const Vecs share = Map([&](SingleVec e) ASSAY_LAMBDA { return ReciprocalOf(hn::Add(one, e)); },
-                           exp_.Power<false, Sides::kAbove>(x));
-    if (HWY_LIKELY(AllOrdinary(x))) return share;
-    return Map([&](SingleVec v, SingleVec y) ASSAY_LAMBDA { return Unusual(v, y); }, x, share);
+    if (HWY_LIKELY(AllOrdinary(x))) return Share<Sides::kNone>(x);
+    return Map([&](SingleVec v, SingleVec y) ASSAY_LAMBDA { return Unusual(v, y); }, x, Share<Sides::kAbove>(x));
   }
 
  private:
-  // Whether no entry is NaN or below least_.
-  HWY_INLINE bool AllOrdinary(const One& x) const { return hn::AllTrue(Singles(), hn::Ge(x.v, least_)); }
+  template <Sides kSides, class Vecs>
+  HWY_INLINE Vecs Share(const Vecs& x) const {
+    const SingleVec one = hn::Set(Singles(), 1.0f);
+    return Map([&](SingleVec e) ASSAY_LAMBDA { return ReciprocalOf(hn::Add(one, e)); }, exp_.Power<false, kSides>(x));
+  }
+
+  // Whether no entry is NaN or larger than -least_ in size: compared as integers, where NaN is larger than all.
+  HWY_INLINE bool AllOrdinary(const One& x) const { return IsAtMost(SizeOf(x.v)); }
   HWY_INLINE bool AllOrdinary(const Four& x) const {
-    // Half the comparisons; NaN gets into the sum, and so may infinities, which are seen to one by one.
-    const SingleVec lowest = hn::Min(hn::Min(x.v0, x.v1), hn::Min(x.v2, x.v3));
-    const SingleVec sum = hn::Add(hn::Add(x.v0, x.v1), hn::Add(x.v2, x.v3));
-    return hn::AllTrue(Singles(), hn::And(hn::Ge(lowest, least_), hn::Eq(sum, sum)));
+    return IsAtMost(hn::Max(hn::Max(SizeOf(x.v0), SizeOf(x.v1)), hn::Max(SizeOf(x.v2), SizeOf(x.v3))));
+  }
+  static HWY_INLINE hn::Vec<SingleWords> SizeOf(SingleVec v) { return hn::BitCast(SingleWords(), hn::Abs(v)); }
+  HWY_INLINE bool IsAtMost(hn::Vec<SingleWords> size) const {
+    return hn::AllFalse(SingleWords(), hn::Gt(size, SizeOf(least_)));
   }
 
   // y, but for the entries that are.
