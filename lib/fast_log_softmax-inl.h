@@ -125,6 +125,24 @@ HWY_INLINE double UsualSum(const FloatExp& exp, const Row& row, float* row_max) 
   return sum;
 }
 
+// Whether some log p of a 16-bit type may round to -inf: near that limit an f32 cannot tell.
+HWY_NOINLINE inline bool MayOverflow(const FastRow& row, int32_t dtype, float row_max, double inverse_temperature) {
+  const Singles d;
+  HWY_ALIGN float buffer[kBlock];
+  const SingleVec most = hn::Set(d, row_max);
+  SingleVec least = most;
+  for (size_t j = 0; j < row.size(); j += kBlock) {
+    const size_t count = HWY_MIN(kBlock, row.size() - j);
+    const float* from = row.Block(j, count, buffer);
+    for (size_t i = 0; i < count; i += hn::Lanes(d)) {
+      const SingleVec x = LoadSome(from + i, count - i);
+      least = hn::Min(least, hn::IfThenElse(hn::Eq(x, hn::Set(d, kMinusInf)), most, x));
+    }
+  }
+  const double reach = static_cast<double>(row_max) - static_cast<double>(hn::GetLane(hn::MinOfLanes(d, least)));
+  return reach * inverse_temperature > kSurelyFinite * internal::MaxFiniteOf(dtype);
+}
+
 // As SoftmaxOfGroup.
 template <class Row, class Out>
 HWY_NOINLINE inline unsigned LogSoftmaxOfGroup(const ExpScale& scale, double inverse_temperature,
@@ -143,6 +161,10 @@ HWY_NOINLINE inline unsigned LogSoftmaxOfGroup(const ExpScale& scale, double inv
   unsigned left = 0;
   for (size_t i = 0; i < count; ++i) {
     const double z = static_cast<double>(row_max[i]) * scale.exact;
+    if (rows.dtype != ASSAY_F32 && MayOverflow(FastRow(rows, first + i), rows.dtype, row_max[i], inverse_temperature)) {
+      left |= 1u << i;
+      continue;
+    }
     if (HWY_LIKELY(IsUsual(sums[i], z) && lse[i] - z * kLn2 > kLn2)) {
       WriteLogs<false>(inverse_temperature, {row_max[i], 0, lse[i], 0}, Row(rows, first + i), Out(rows, first + i));
     } else if (!LogSoftmaxOfUnusualRow(scale, inverse_temperature, FastRow(rows, first + i),

@@ -64,7 +64,8 @@ HWY_NOINLINE inline unsigned LogsumexpOfGroup(const ExpScale& scale, const Float
   }
   unsigned left = 0;
   for (size_t i = 0; i < count; ++i) {
-    if (HWY_LIKELY(sums[i] == sums[i] && std::fabs(result[i]) >= kLeastLogsumexp)) {
+    if (HWY_LIKELY(sums[i] == sums[i] && std::fabs(result[i]) >= kLeastLogsumexp &&
+                   std::fabs(result[i]) < kSurelyFinite * internal::MaxFiniteOf(rows.dtype))) {
       internal::StoreNumber(rows.dtype, rows.out.data, static_cast<std::ptrdiff_t>(first + i) * rows.out_row_stride,
                             result[i]);
     } else {

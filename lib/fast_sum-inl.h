@@ -94,6 +94,9 @@ inline constexpr RowScale kUsualScale = {0, 50};
 inline constexpr double kLeastSum = 0x1p26;
 inline constexpr double kMostSum = 0x1p98;
 
+// A result below this share of its type's largest number does not round to an infinity.
+inline constexpr double kSurelyFinite = 0.97;
+
 // The same by the maximum's z = log2(e) / T row_max, for sums where nothing stopped an entry above the range; the sum
 // of a row with NaN is NaN.
 HWY_INLINE bool IsUsual(double sum, double z) { return z >= -24 && z <= 70 && sum == sum; }
