@@ -42,7 +42,7 @@ inline constexpr double kU = 0x1p-53;  // unit roundoff of double
 //   product power * q, |q| < 2^-5.5        0.03 u
 //   q: the polynomial, 2^constants::kExpPolynomial6ErrorLog2: 0.11 u; its roundings 2^-5.5 * 3 u: 0.07 u
 //   r: one rounding of a number below 0.0217: 0.02 u
-// Sum 2.23 u; seen over every f32 in [-104, 0]: see README (nightly command).
+// Sum 2.23 u; seen over every f32 in [-104, 0]: see the root README (ci/nightly exhaustive).
 inline constexpr double kExpRelative = 2.25 * kU;
 
 // ---- The exact tier's first step (exact_exponents-inl.h, exact_activations-inl.h, exact_sigmoid-inl.h) ----
@@ -159,7 +159,7 @@ inline constexpr double kSingleU = 0x1p-24;
 //   residue times (2^(q/steps) - 1), left out        0.018 u           0.025 u
 //   q: rounded to 2^-26, then to 2^-25, times ln2/steps   0.033 u      0.065 u
 //   log2(e)/T beyond its two words: 2^-48 of 32240 steps   0.000 u     0.000 u
-// Sum 1.13 u and 1.18 u; seen over every f32: see README (nightly command).
+// Sum 1.13 u and 1.18 u; seen over every f32: see the root README (ci/nightly exhaustive).
 inline constexpr double kFastExpRelative = 1.2 * kSingleU;
 
 // A sum of exponentials of up to 2^30 entries: the exponentials' own error, one addition in f32, then chains of at most
