@@ -22,22 +22,17 @@ HWY_BEFORE_NAMESPACE();
 namespace assay {
 namespace HWY_NAMESPACE {
 
-template <void (*kRow)(const internal::Request&, const internal::RowPlaces&)>
-void Rows(const internal::Request& request) {
-  ForEachRow(request, [&](const internal::RowPlaces& places) HWY_ATTR { kRow(request, places); });
-}
-
 void SoftmaxOfFloats(const internal::Request& request) {
-  if (!SoftmaxF32(request)) Rows<SoftmaxRow>(request);
+  if (!SoftmaxF32(request)) EachRow<SoftmaxRow>(request);
 }
 
 constexpr internal::KernelTable ExactActivationsTable() {
   internal::KernelTable table;
-  table.Set(ASSAY_TIER_EXACT, ASSAY_SOFTMAX, internal::kUpTo32Bits, &Rows<SoftmaxRow>);
+  table.Set(ASSAY_TIER_EXACT, ASSAY_SOFTMAX, internal::kUpTo32Bits, &EachRow<SoftmaxRow>);
   table.Set(ASSAY_TIER_EXACT, ASSAY_SOFTMAX, internal::kF32Only, &SoftmaxOfFloats);
-  table.Set(ASSAY_TIER_EXACT, ASSAY_LOG_SOFTMAX, internal::kUpTo32Bits, &Rows<LogSoftmaxRow>);
-  table.Set(ASSAY_TIER_EXACT, ASSAY_LOGSUMEXP, internal::kUpTo32Bits, &Rows<LogSumExpRow>);
-  table.Set(ASSAY_TIER_EXACT, ASSAY_SIGMOID, internal::kUpTo32Bits, &Rows<SigmoidRow>);
+  table.Set(ASSAY_TIER_EXACT, ASSAY_LOG_SOFTMAX, internal::kUpTo32Bits, &EachRow<LogSoftmaxRow>);
+  table.Set(ASSAY_TIER_EXACT, ASSAY_LOGSUMEXP, internal::kUpTo32Bits, &EachRow<LogSumExpRow>);
+  table.Set(ASSAY_TIER_EXACT, ASSAY_SIGMOID, internal::kUpTo32Bits, &EachRow<SigmoidRow>);
   return table;
 }
 

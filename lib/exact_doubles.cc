@@ -66,11 +66,6 @@ HWY_NOINLINE void DoubleSigmoidRow(const internal::Request& request, const inter
   }
 }
 
-template <void (*kRow)(const internal::Request&, const internal::RowPlaces&)>
-void EachRow(const internal::Request& request) {
-  ForEachRow(request, [&](const internal::RowPlaces& places) HWY_ATTR { kRow(request, places); });
-}
-
 const internal::KernelGroup* ExactDoubles() {
   using internal::kF64Only;
   static constexpr internal::KernelGroup kGroup = {

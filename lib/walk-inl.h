@@ -29,6 +29,12 @@ HWY_INLINE void ForEachRow(const internal::Request& request, const Fn& fn) {
   for (size_t row = 0; row < request.args.rows; ++row) fn(internal::PlacesOf(request, row));
 }
 
+// A kernel that serves one row after the other.
+template <void (*kRow)(const internal::Request&, const internal::RowPlaces&)>
+void EachRow(const internal::Request& request) {
+  ForEachRow(request, [&](const internal::RowPlaces& places) HWY_ATTR { kRow(request, places); });
+}
+
 // NOLINTNEXTLINE(google-readability-namespace-comments)
 }  // namespace HWY_NAMESPACE
 }  // namespace assay
