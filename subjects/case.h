@@ -5,9 +5,12 @@
 
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "assay/assay.h"
 #include "subjects/array.h"
@@ -18,7 +21,8 @@ namespace assay::subjects {
 enum class Guard { kAfter, kBefore };
 
 // Where the entries of a [rows, cols] operand lie. Entries of a row are `step` elements apart; behind the last of them
-// `gap` more are free before the next row begins. The other fields turn that around.
+// `gap` more are free before the next row begins. The other fields turn that around. An operand of attention is such a
+// matrix of positions by dimensions for each head of each batch, one behind the other.
 struct Layout {
   std::size_t gap = 0;
   std::size_t step = 1;        // at least 1
@@ -26,6 +30,10 @@ struct Layout {
   bool rows_backward = false;  // negative row stride
   bool cols_backward = false;  // negative column stride
   bool repeats_row = false;    // row stride 0, inputs only: every row is the first (Validate compares them)
+  // Of attention alone.
+  bool heads_inner = false;    // [batch, position, head, dimension]; not with columns_outer, repeats_row
+  bool repeats_head = false;   // head stride 0, inputs only: every head of a batch is its first
+  bool repeats_batch = false;  // batch stride 0, inputs only
 
   bool operator==(const Layout&) const = default;
 };
@@ -40,15 +48,62 @@ struct Operand {
   bool operator==(const Operand&) const = default;
 };
 
-// The operands by role; attention will append its own.
-enum class Role { kLogits, kBias, kMask, kSaved, kUpstream, kTargets, kLabels, kOut };
-inline constexpr int kInputRoles = 7;  // all but kOut
-const char* RoleName(Role role);       // "logits"
+// The operands by role: inputs, then outputs.
+enum class Role {
+  kLogits,
+  kBias,  // of attention, too
+  kMask,  // of attention, too
+  kSaved,
+  kUpstream,  // of attention, too
+  kTargets,
+  kLabels,
+  kQ,
+  kK,
+  kV,
+  kLengths,
+  kSink,
+  kSavedOut,
+  kSavedLse,
+  kOut,
+  kLse,
+  kDq,
+  kDk,
+  kDv,
+  kDbias
+};
+inline constexpr int kInputRoles = 14;  // those before kOut
+inline constexpr int kOutputRoles = 6;  // kOut and those behind it
+const char* RoleName(Role role);        // "logits"
+
+// What the dimensions of operands run over.
+enum class Axis { kOne, kRow, kCol, kBatch, kHead, kKvHead, kQuery, kKey, kHeadDim, kValueDim };
+using Dims = std::array<std::size_t, 4>;  // batch, head, row or position, column or dimension
 
 struct Shape {
   std::size_t rows = 0;
   std::size_t cols = 0;
   std::size_t size() const { return rows * cols; }
+};
+
+// What a call of attention has beside operands; the fields are those of assay_attention_args.
+struct Attention {
+  std::size_t batch = 1;
+  std::size_t num_heads = 1;
+  std::size_t num_kv_heads = 1;
+  std::size_t seq_q = 1;
+  std::size_t seq_kv = 1;
+  std::size_t head_dim = 1;
+  std::size_t value_dim = 1;
+  bool has_scale = false;
+  double scale = 0;  // 0 where has_scale is false
+  double softcap = 0;
+  std::size_t window = 0;
+  bool causal = false;
+  assay_alignment alignment = ASSAY_BOTTOM_RIGHT;
+  assay_dtype lse_dtype = ASSAY_F32;
+  std::uint32_t skipped = 0;  // a set of 1 << (role - kOut): outputs that are not asked for
+
+  bool operator==(const Attention&) const = default;
 };
 
 struct Case {
@@ -72,6 +127,17 @@ struct Case {
   Operand labels;  // i64
   Layout out;      // ignored in place
 
+  // Attention, which has no rows, cols, temperature, empty_row, reduction ... (they keep their defaults).
+  Attention attention;
+  Operand q;
+  Operand k;
+  Operand v;
+  Operand lengths;  // i64
+  Operand sink;
+  Operand saved_out;
+  Operand saved_lse;                                    // of lse_dtype
+  std::array<Layout, kOutputRoles - 1> more_outs = {};  // of the outputs behind kOut, by role
+
   // Elements between the buffers and their guard page: moves the alignment of every row.
   std::size_t offset = 0;
   Guard guard = Guard::kAfter;
@@ -94,6 +160,8 @@ struct Case {
 
 // ---- What an operation has ---------------------------------------------------------------------------------
 
+bool IsAttention(assay_op op);  // attention and its backward
+
 const char* OpName(assay_op op);           // "log_softmax"
 bool IsBackwardOfActivation(assay_op op);  // softmax_, log_softmax_, sparsemax_backward: saved and upstream
 bool IsLoss(assay_op op);                  // cross_entropy and its gradient
@@ -101,8 +169,19 @@ bool HasLogits(assay_op op);               // all but IsBackwardOfActivation
 bool TakesMask(assay_op op);               // HasLogits but sigmoid
 bool HasZeroTemperature(assay_op op);      // T = 0 is a limit, not an error
 
-// The case's shape of an operand, whether given or not: [rows, cols], [rows, 1] or [1, 1].
+// What the dimensions of an operand run over: {kOne, kOne, kRow, kCol} of logits.
+std::array<Axis, 4> AxesOf(const Case& c, Role role);
+std::size_t SizeOf(const Case& c, Axis axis);
+Dims DimsOf(const Case& c, Role role);
+
+// The same as a matrix, whether given or not: [rows, cols], [rows, 1] or [1, 1]; of attention the first three
+// dimensions are its rows.
 Shape ShapeOf(const Case& c, Role role);
+
+// The outputs that the call writes, kOut (of attention's backward: kDq ...) first; skipped ones are absent.
+std::vector<Role> OutputsOf(const Case& c);
+const Layout& OutLayout(const Case& c, Role output);
+Layout& OutLayout(Case& c, Role output);
 
 // The input that out may be: logits, or upstream of a backward of an activation. Meaningless where out has another
 // shape (logsumexp, cross_entropy).
@@ -130,6 +209,8 @@ void Take(Case& c, Role role);  // not given any more
 
 // An ordinary case: required operands given (logits or saved and upstream, labels for losses), all zeros.
 Case MakeCase(assay_op op, assay_dtype dtype, std::size_t rows, std::size_t cols);
+// The same of attention; where bias is not given, dbias is skipped.
+Case MakeAttention(assay_op op, assay_dtype dtype, const Attention& attention);
 
 // True iff both put the same bytes in front of a subject (sign and payload of every number included); law_key, property
 // and origin do not matter.
@@ -138,6 +219,10 @@ bool SameBits(const Case& a, const Case& b);
 // The case reduced to one of its rows: operands, loss and upstream as that row alone has them. The reduction stays, so
 // that the mean of the one row has the divisor 1 (0 where it is ignored), not that of the whole case.
 Case OneRow(const Case& c, std::size_t row);
+
+// The case with only those indices of an axis for which keep(i) holds, in every operand that has it. kHead drops whole
+// groups: it asks for each key head (as kKvHead), and the query heads of a dropped one go with it.
+Case KeepAlong(const Case& c, Axis axis, const std::function<bool(std::size_t)>& keep);
 
 // The case with only the columns for which keep(j) holds. Labels move along; a label of a dropped column becomes 0.
 template <class Keep>

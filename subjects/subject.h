@@ -24,7 +24,8 @@ struct OpInfo {
   bool implemented = false;
   std::uint32_t dtypes = 0;    // set of 1 << assay_dtype
   std::uint64_t features = 0;  // set of assay_feature: the table's without what this operation has not
-  std::array<assay_claim, ASSAY_NUM_DTYPES> claims = {};
+  std::array<assay_claim, ASSAY_NUM_DTYPES> claims = {};  // of row operations
+  std::array<assay_attention_claim, ASSAY_NUM_DTYPES> attention_claims = {};
 };
 
 // What a subject declares, copied out of its table.
@@ -37,7 +38,7 @@ struct SubjectInfo {
   assay_plus_inf plus_inf = ASSAY_PLUS_INF_NAN_ROW;
   std::size_t alignment_bytes = 1;
   std::size_t over_read_bytes = 0;
-  std::array<OpInfo, ASSAY_NUM_ROW_OPS> ops = {};
+  std::array<OpInfo, ASSAY_NUM_OPS> ops = {};
 
   const OpInfo& For(assay_op op) const { return ops[static_cast<std::size_t>(op)]; }
   OpInfo& For(assay_op op) { return ops[static_cast<std::size_t>(op)]; }
@@ -60,8 +61,9 @@ struct RunResult {
   assay_status status = ASSAY_OK;
   // For people: "SIGSEGV reading 0 bytes past the end of logits", "exit(3)", "no answer within 10 s"; else empty.
   std::string detail;
-  Array out;  // dense, ShapeOf(c, Role::kOut); what the buffer holds after the call (poison where unwritten)
-  std::vector<Array> others;   // see RunOptions: the outs of the other threads, or the periods that differ
+  Array out;  // the first of OutputsOf(c), dense; what the buffer holds after the call (poison where unwritten)
+  std::vector<Array> more;     // the outputs behind it
+  std::vector<Array> others;   // see RunOptions: all outputs of the other threads, or the periods that differ
   bool outside_intact = true;  // gaps and margins of out hold what they held
   bool inputs_intact = true;   // inputs (but the one that out is) hold what they held
   bool control_intact = true;  // rounding mode, FTZ/DAZ and exception masks are as before the call

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The C API of Assay: the descriptor of the row operations, status codes, the library's own functions, and the table
+ * The C API of Assay: the descriptors of the row operations and of attention, status codes, the library's own functions, and the table
  * by which any shared library presents its kernels to the verification suite (the subject ABI).
  * C99, no dependencies. Sizes and strides are in elements; what is in bytes ends in `_bytes`.
  */
@@ -18,20 +18,23 @@ extern "C" {
 
 /* A different major version is refused; a larger minor version only appends fields, which are ignored. */
 #define ASSAY_ABI_MAJOR 1
-#define ASSAY_ABI_MINOR 1 /* see ASSAY_ABI_MAJOR */
+#define ASSAY_ABI_MINOR 2 /* see ASSAY_ABI_MAJOR */
 
 /* What a call answers. Whenever it is not ASSAY_OK, nothing was written. */
 typedef enum assay_status {
   ASSAY_OK = 0,
   ASSAY_BAD_STRUCT = 1,      /* struct_size is smaller than the first version of the struct */
-  ASSAY_BAD_SHAPE = 2,       /* entries of out share a place, or a size in bytes overflows ptrdiff_t */
+  ASSAY_BAD_SHAPE = 2,       /* entries of an output share a place, a size in bytes overflows ptrdiff_t, heads do not divide */
   ASSAY_BAD_TEMPERATURE = 3, /* temperature is negative or NaN, or 0 where the operation has no limit there */
-  ASSAY_BAD_ENUM = 4,        /* dtype, empty_row or reduction holds no value of its enumeration */
+  ASSAY_BAD_ENUM = 4,        /* dtype, empty_row, reduction, alignment or lse_dtype holds no value of its enumeration */
   ASSAY_NULL_POINTER = 5,    /* an operand that the operation needs is NULL though it has elements */
   ASSAY_OVERLAP = 6,         /* out overlaps an input and is not exactly in place */
   ASSAY_UNSUPPORTED = 7,     /* a valid request that this kernel does not serve */
   ASSAY_BAD_LABEL = 8,       /* a label is neither ignore_index nor in [0, cols) */
-  ASSAY_BAD_PARAMETER = 9    /* label_smoothing is not in [0, 1], or an operand is given that the operation has not */
+  ASSAY_BAD_PARAMETER = 9,   /* label_smoothing is not in [0, 1], scale or softcap is not what assay_attention_args says,
+                                or an operand is given that the operation has not */
+  ASSAY_BAD_LENGTH = 10,     /* a key length is not in [0, seq_kv] */
+  ASSAY_SMALL_SCRATCH = 11   /* scratch is NULL or smaller than what the kernel asks for */
 } assay_status;
 
 /* The type of every matrix of a call but mask (bytes) and labels (int64_t). F16 is IEEE binary16, BF16 the upper half
@@ -54,7 +57,7 @@ typedef enum assay_reduction {
   ASSAY_REDUCTION_MEAN = 2
 } assay_reduction;
 
-/* The row operations. z = logits / T + bias, in real numbers; an entry is visible if neither the mask hides it nor
+/* The operations. Those of rows, first: z = logits / T + bias, in real numbers; an entry is visible if neither the mask hides it nor
  * its logit or its bias is -inf. `v` runs over the visible entries of a row.
  *
  *                         reads (? = may be absent)             out             value
@@ -68,6 +71,8 @@ typedef enum assay_reduction {
  *   CROSS_ENTROPY_BACKWARD  the same, upstream?                 [rows, cols]    upstream (p sum t - t) / T
  *   SPARSEMAX             logits bias? mask?                    [rows, cols]    max(z - tau, 0), with sum 1
  *   SPARSEMAX_BACKWARD    saved = p, upstream                   [rows, cols]    (upstream - mean over p > 0) / T, 0 else
+ *
+ * ATTENTION and ATTENTION_BACKWARD: see assay_attention_args.
  */
 typedef enum assay_op {
   ASSAY_SOFTMAX = 0,
@@ -79,9 +84,12 @@ typedef enum assay_op {
   ASSAY_CROSS_ENTROPY = 6,
   ASSAY_CROSS_ENTROPY_BACKWARD = 7,
   ASSAY_SPARSEMAX = 8,
-  ASSAY_SPARSEMAX_BACKWARD = 9
+  ASSAY_SPARSEMAX_BACKWARD = 9,
+  ASSAY_ATTENTION = 10,
+  ASSAY_ATTENTION_BACKWARD = 11
 } assay_op;
-#define ASSAY_NUM_ROW_OPS 10 /* values of assay_op */
+#define ASSAY_NUM_ROW_OPS 10 /* the operations of rows come first */
+#define ASSAY_NUM_OPS 12     /* values of assay_op */
 
 /* Entry [i, j] lies at data + i * row_stride + j * col_stride, in elements. data = NULL: absent. */
 typedef struct assay_const_matrix {
@@ -147,6 +155,97 @@ typedef struct assay_row_args {
 /* A row operation: assay_softmax and its kin, or somebody else's. */
 typedef assay_status (*assay_row_fn)(const assay_row_args* args);
 
+/* Entry [b, h, i, j] lies at data + b * strides[0] + h * strides[1] + i * strides[2] + j * strides[3], in elements.
+ * data = NULL: absent. */
+typedef struct assay_const_tensor {
+  const void* data;     /* entry [0, 0, 0, 0] */
+  ptrdiff_t strides[4]; /* batch, head, position in the sequence, dimension */
+} assay_const_tensor;
+
+/* The same, to be written. */
+typedef struct assay_tensor {
+  void* data;           /* entry [0, 0, 0, 0] */
+  ptrdiff_t strides[4]; /* batch, head, position in the sequence, dimension */
+} assay_tensor;
+
+/* Which query the last key belongs to, for causal and window. With L keys, query i stands at the position
+ * t = i + L - seq_q (bottom right: the last query sees the last key), or t = i (top left). */
+typedef enum assay_alignment { ASSAY_BOTTOM_RIGHT = 0, ASSAY_TOP_LEFT = 1 } assay_alignment;
+
+/* One call of attention, or of its backward. Fields that the operation does not read are zero. N = batch, H = num_heads,
+ * G = num_kv_heads, I = seq_q, J = seq_kv, D = head_dim, E = value_dim. Query head h uses the key head h / (H / G).
+ *
+ *   score  s_ij = scale * sum_d q_id k_jd;  z_ij = softcap * tanh(s_ij / softcap) + bias_ij (softcap = 0: s_ij + bias_ij)
+ *   share  p_ij = exp(z_ij) / (sum over visible j of exp(z_ij) + exp(sink_h)), 0 where invisible; without a sink no such term
+ *   ATTENTION           out_ie = sum_j p_ij v_je, and lse_i = log of that denominator
+ *   ATTENTION_BACKWARD  of the loss whose gradient with respect to out is upstream; exact in the saved_out and saved_lse it
+ *                       is given: p_ij = exp(z_ij - saved_lse_i), delta_i = sum_e upstream_ie saved_out_ie,
+ *                       g_ij = p_ij (sum_e upstream_ie v_je - delta_i), f_ij = 1 - tanh(s_ij / softcap)^2 (softcap = 0: 1)
+ *                       dv_je = sum_i p_ij upstream_ie     dq_id = scale sum_j g_ij f_ij k_jd
+ *                       dbias_ij = g_ij                    dk_jd = scale sum_i g_ij f_ij q_id
+ *                       where dk and dv sum over the query heads of their key head, too.
+ *
+ * Visible  key j is visible to query i iff j < L, the mask does not hide it, z_ij > -inf, j <= t if causal, and
+ *          j > t - window if window is not 0; L = lengths[n], without lengths J; t: see assay_alignment.
+ *          What an invisible key, value, bias or upstream entry holds never influences a bit.
+ * Nothing visible  out and all its gradients +0, lse = -inf, with a sink lse = sink. I, J, N = 0: ASSAY_OK. D = 0: s = 0. E = 0: only lse.
+ * One visible key and no sink: out is its value row, bit for bit.
+ * Values   a NaN or +inf among the visible z (or as sink): out of that query NaN, lse NaN or +inf (NaN where there is one); a
+ *          sink of -inf is none. A value that is NaN or infinite makes its column, of the queries that see it, NaN or
+ *          infinite. Finite inputs never give NaN: what overflows a float is computed wider. Every NaN written is the
+ *          canonical one, every zero +0. Backward: a row whose saved_lse is -inf contributes nothing; where inputs are NaN or
+ *          infinite, nothing more is said than which results they reach.
+ * Strides  any, negative too; 0 repeats an input along that dimension. Entries of an output must not share a place. What
+ *          lies between entries is neither read nor written.
+ * Overlap  out may be q, exactly (same data, strides and E = D); any other overlap of an output with an input or another
+ *          output is an error, where a buffer reaches from its lowest to its highest entry, gaps included.
+ * Scratch  of the size that the kernel asks for (assay_attention_kernel), aligned to 64 bytes; a kernel that asks for none
+ *          is given NULL. Its content matters neither before nor after. */
+typedef struct assay_attention_args {
+  size_t struct_size;  /* sizeof(assay_attention_args) */
+  size_t batch;        /* N */
+  size_t num_heads;    /* H, a multiple of G */
+  size_t num_kv_heads; /* G; 0 only where H = 0 */
+  size_t seq_q;        /* I */
+  size_t seq_kv;       /* J */
+  size_t head_dim;     /* D */
+  size_t value_dim;    /* E */
+  double scale;        /* finite, negative too; read if has_scale is not 0, else it is 1 / sqrt(D) */
+  double softcap;      /* finite and > 0; 0: none */
+  size_t window;       /* keys that a query sees, its own included; 0: all */
+  int32_t has_scale;   /* see scale */
+  int32_t causal;      /* not 0: no key behind the query */
+  int32_t alignment;   /* assay_alignment */
+  int32_t dtype;       /* assay_dtype of everything but mask, lengths and lse */
+  int32_t lse_dtype;   /* assay_dtype of lse and saved_lse: ASSAY_F32 or ASSAY_F64 */
+  int32_t reserved;
+  assay_const_tensor q;         /* [N, H, I, D] */
+  assay_const_tensor k;         /* [N, G, J, D] */
+  assay_const_tensor v;         /* [N, G, J, E] */
+  assay_const_tensor bias;      /* [N, H, I, J], may be absent */
+  assay_const_tensor mask;      /* [N, H, I, J], uint8_t, nonzero = visible; may be absent */
+  assay_const_tensor lengths;   /* [N, 1, 1, 1], int64_t: how many keys of each batch exist; may be absent */
+  assay_const_tensor sink;      /* [1, H, 1, 1]: a logit of each head without a value; may be absent, absent for backward */
+  assay_const_tensor saved_out; /* backward: [N, H, I, E], as ATTENTION gave it */
+  assay_const_tensor saved_lse; /* backward: [N, H, I, 1] */
+  assay_const_tensor upstream;  /* backward: [N, H, I, E] */
+  assay_tensor out;             /* [N, H, I, E] */
+  assay_tensor lse;             /* [N, H, I, 1]; may be absent */
+  assay_tensor dq;              /* as q; each of the four may be absent */
+  assay_tensor dk;              /* as k */
+  assay_tensor dv;              /* as v */
+  assay_tensor dbias;           /* [N, H, I, J]; only where bias is given */
+  void* scratch;                /* see Scratch */
+  size_t scratch_bytes;         /* its size */
+} assay_attention_args;
+
+/* Attention or its backward: assay_attention and its kin, or somebody else's. */
+typedef assay_status (*assay_attention_fn)(const assay_attention_args* args);
+
+/* The bytes of scratch that a call needs, of a call that is right but for data and scratch. A function of the sizes
+ * and flags of args alone. */
+typedef size_t (*assay_attention_scratch_fn)(const assay_attention_args* args);
+
 /* ---- What a subject declares about itself ------------------------------------------------------------- */
 
 /* What a subject can do. A case that needs more is skipped, with this as the reason; never counted as passed. */
@@ -166,9 +265,21 @@ typedef enum assay_feature {
   ASSAY_FEATURE_REDUCTION = 1 << 12,          /* sum and mean of the losses as well as none */
   ASSAY_FEATURE_CONCURRENT = 1 << 13,         /* calls from several threads at once */
   ASSAY_FEATURE_FP_ENVIRONMENT = 1 << 14,     /* rounding mode, FTZ/DAZ of the caller without influence, flags kept */
-  ASSAY_FEATURE_CANONICAL_NAN = 1 << 15       /* every NaN written is the positive quiet one without payload */
+  ASSAY_FEATURE_CANONICAL_NAN = 1 << 15,      /* every NaN written is the positive quiet one without payload */
+  /* Of attention: */
+  ASSAY_FEATURE_CAUSAL = 1 << 16,             /* causal, aligned to the bottom right */
+  ASSAY_FEATURE_TOP_LEFT = 1 << 17,           /* the other alignment as well */
+  ASSAY_FEATURE_WINDOW = 1 << 18,             /* a sliding window */
+  ASSAY_FEATURE_LENGTHS = 1 << 19,            /* key lengths */
+  ASSAY_FEATURE_GROUPED_HEADS = 1 << 20,      /* num_kv_heads other than num_heads */
+  ASSAY_FEATURE_VALUE_DIM = 1 << 21,          /* value_dim other than head_dim */
+  ASSAY_FEATURE_SCALE = 1 << 22,              /* a scale of the caller's */
+  ASSAY_FEATURE_SOFTCAP = 1 << 23,            /* a softcap */
+  ASSAY_FEATURE_SINK = 1 << 24,               /* a sink */
+  ASSAY_FEATURE_LSE = 1 << 25,                /* lse as a second output */
+  ASSAY_FEATURE_LSE_F64 = 1 << 26             /* lse in F64 as well as F32 */
 } assay_feature;
-#define ASSAY_FEATURES_ALL 0xFFFF /* all of assay_feature */
+#define ASSAY_FEATURES_ALL 0x7FFFFFF /* all of assay_feature */
 
 /* What a visible +inf gives in softmax, log_softmax and sparsemax; see Values above. */
 typedef enum assay_plus_inf {
@@ -201,6 +312,31 @@ typedef struct assay_row_kernel {
   assay_claim claims[ASSAY_NUM_DTYPES]; /* accuracy, by assay_dtype */
 } assay_row_kernel;
 
+/* What a claim says of each result of attention, got, against the real value, exact:
+ *   |got - exact| <= max_ulp ulp(exact) + (terms + keys n + (scores + scores_dim D) S) * W
+ * S is the largest, over the visible pairs that the result depends on, of |scale| sum_d |q_id k_jd| + |bias_ij|; n is J,
+ * for dk and dv I (H / G). W: of out sum_j p_ij |v_je|; of lse 1 + |lse|; of a gradient the sum of the absolute values of
+ * everything its formula above adds, products multiplied out, with f_ij as 1. */
+typedef struct assay_attention_claim {
+  int32_t kind; /* assay_claim_kind; CORRECTLY_ROUNDED as BOUND of 0.5 ULP alone */
+  int32_t reserved;
+  double max_ulp;    /* at least 0.5 */
+  double terms;      /* these four: 0 or more, a few units of roundoff */
+  double keys;
+  double scores;
+  double scores_dim;
+} assay_attention_claim;
+
+/* A subject's kernel for attention or its backward. */
+typedef struct assay_attention_kernel {
+  assay_attention_fn run;                   /* NULL = not implemented */
+  assay_attention_scratch_fn scratch_bytes; /* NULL = needs none */
+  uint64_t without;                         /* features of the table that this operation has not */
+  uint32_t dtypes;                          /* a set of 1 << assay_dtype; 0 = F32 alone */
+  uint32_t reserved;
+  assay_attention_claim claims[ASSAY_NUM_DTYPES]; /* accuracy, by assay_dtype */
+} assay_attention_kernel;
+
 /* The table a subject returns. */
 typedef struct assay_subject {
   size_t struct_size; /* sizeof(assay_subject) */
@@ -226,6 +362,9 @@ typedef struct assay_subject {
   assay_row_kernel cross_entropy_backward;
   assay_row_kernel sparsemax;
   assay_row_kernel sparsemax_backward;
+  /* Since ABI 1.2; a table that ends before them has none. */
+  assay_attention_kernel attention;
+  assay_attention_kernel attention_backward;
 } assay_subject;
 
 /* The one symbol a subject library exports: `const assay_subject* assay_subject_v1(void)`. */
