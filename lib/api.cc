@@ -50,6 +50,10 @@ const char* assay_status_name(assay_status status) {
       return "ASSAY_BAD_LABEL";
     case ASSAY_BAD_PARAMETER:
       return "ASSAY_BAD_PARAMETER";
+    case ASSAY_BAD_LENGTH:
+      return "ASSAY_BAD_LENGTH";
+    case ASSAY_SMALL_SCRATCH:
+      return "ASSAY_SMALL_SCRATCH";
   }
   return "unknown status";
 }

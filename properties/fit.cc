@@ -36,10 +36,9 @@ bool Reads(const Case& c, Role role) {
     case Role::kTargets:
     case Role::kLabels:
       return subjects::IsLoss(c.op);
-    case Role::kOut:
-      break;
+    default:
+      return false;
   }
-  return false;
 }
 
 // The operand as the case's shape has it: cut, or filled with zeros (mask: ones).

@@ -251,7 +251,7 @@ Case WithPageOfSmallTerms(Case c) {
   c = Valid(std::move(c));
   constexpr std::size_t kColumns = 4096;  // whole pages in any type
   const bool dense = subjects::ExtentOf(c, Role::kLogits).reach == kColumns &&
-                     subjects::ExtentOf(c, Role::kLogits).col_stride == 1 && c.offset == 0 && !c.in_place &&
+                     subjects::ExtentOf(c, Role::kLogits).col_stride() == 1 && c.offset == 0 && !c.in_place &&
                      c.out == subjects::Layout();
   if (c.cols == kColumns && HasManySmallTerms(c, kColumns) && dense) return c;
   c = Fresh(c, 1, kColumns);

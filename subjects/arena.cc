@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Layout of a case in memory: one reservation, guard | control | guard | logits | guard | bias | guard | ... | out ...
+// | scratch of each thread | guard.
 
 #include "subjects/arena.h"
 
@@ -13,15 +14,18 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "subjects/arena_args.h"
+#include "subjects/unsupported.h"
+
 namespace assay::subjects {
 namespace {
 
 constexpr std::size_t kReleaseBytes = std::size_t{8} << 20;  // buffers larger than this go back to the system
+constexpr std::size_t kBadCallScratchBytes = std::size_t{1} << 20;
 
 std::size_t RoundUp(std::size_t value, std::size_t unit) { return (value + unit - 1) / unit * unit; }
 
 std::size_t Index(Role role) { return static_cast<std::size_t>(role); }
-constexpr std::size_t kFirstOut = kInputRoles;
 
 void CheckOptions(const Case& c, const RunOptions& options) {
   const auto refuse = [](const char* what) { throw std::invalid_argument(what); };
@@ -31,6 +35,7 @@ void CheckOptions(const Case& c, const RunOptions& options) {
   if (options.repeat == 0) refuse("repeat is 0; 1 is once");
   if (options.repeat == 1) return;
   if (options.threads > 1) refuse("a repeated row is for one thread alone");
+  if (IsAttention(c.op)) refuse("attention cannot be repeated; only rows can");
   if (c.rows != 1) refuse("only a single row can be repeated");
   if (c.in_place) refuse("a repeated row cannot be in place: it would overwrite what it has yet to read");
   bool plain = c.offset == 0 && c.out == Layout{};
@@ -38,60 +43,15 @@ void CheckOptions(const Case& c, const RunOptions& options) {
   if (!plain) refuse("a repeated row must be contiguous and have no offset");
 }
 
-// Whether the operand has cols columns, rather than one whatever cols is.
-bool HasColumns(const Case& c, Role role) {
-  Case two;
-  two.op = c.op;
-  two.reduction = c.reduction;
-  two.cols = 2;
-  return ShapeOf(two, role).cols == 2;
-}
-
-assay_matrix MatrixOf(const Placed& placed) { return {placed.data, placed.row_stride, placed.col_stride}; }
-
-assay_const_matrix* InputOf(assay_row_args* args, Role role) {
-  switch (role) {
-    case Role::kLogits:
-      return &args->logits;
-    case Role::kBias:
-      return &args->bias;
-    case Role::kMask:
-      return &args->mask;
-    case Role::kSaved:
-      return &args->saved;
-    case Role::kUpstream:
-      return &args->upstream;
-    case Role::kTargets:
-      return &args->targets;
-    case Role::kLabels:
-      return &args->labels;
-    case Role::kOut:
-      break;
-  }
-  throw std::logic_error("out is no input");
-}
-
-assay_row_args ScalarsOf(const Case& c, std::uint64_t repeat) {
-  assay_row_args args = {};
-  args.struct_size = sizeof args;
-  args.rows = c.rows;
-  args.cols = c.cols * repeat;
-  args.temperature = c.temperature;
-  args.label_smoothing = c.label_smoothing;
-  args.ignore_index = c.ignore_index;
-  args.dtype = c.dtype;
-  args.empty_row = c.empty_row;
-  args.reduction = c.reduction;
-  args.has_ignore_index = c.has_ignore_index ? 1 : 0;
-  return args;
-}
+bool HasColumns(const Case& c, Role role) { return AxesOf(c, role)[3] == Axis::kCol; }
 
 }  // namespace
 
 Arena::Arena(std::size_t control_bytes) {
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   const std::size_t control = RoundUp(control_bytes, page);
-  mapped_bytes_ = (kNumRegions + 2) * kGuardBytes + control + kNumRegions * kRegionBytes;
+  mapped_bytes_ = (kNumRegions + 2) * kGuardBytes + control + kFirstScratch * kRegionBytes +
+                  (kNumRegions - kFirstScratch) * kScratchBytes;
   void* const mapped = ::mmap(nullptr, mapped_bytes_, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapped == MAP_FAILED) {
     throw std::system_error(errno, std::generic_category(), "cannot reserve address space for guarded buffers");
@@ -109,7 +69,7 @@ Arena::Arena(std::size_t control_bytes) {
     return begin;
   };
   control_ = open(control);
-  for (std::byte*& region : regions_) region = open(kRegionBytes);
+  for (std::size_t i = 0; i < kNumRegions; ++i) regions_[i] = open(BytesOfRegion(i));
 }
 
 Arena::~Arena() { ::munmap(base_, mapped_bytes_); }
@@ -117,10 +77,9 @@ Arena::~Arena() { ::munmap(base_, mapped_bytes_); }
 Placed Arena::PlaceOperand(const Case& c, Role role, const SubjectInfo& info, std::byte fill, std::byte* region) const {
   const Extent extent = ExtentOf(c, role, info.alignment_bytes);
   Placed placed;
-  placed.shape = ShapeOf(c, role);
+  placed.dims = DimsOf(c, role);
   placed.element = ElementOf(c, role);
-  placed.row_stride = extent.row_stride;
-  placed.col_stride = extent.col_stride;
+  placed.strides = extent.strides;
   placed.fill = fill;
   const std::size_t bytes = BytesOf(placed.element);
   placed.reach_bytes = extent.reach * bytes;
@@ -134,7 +93,7 @@ Placed Arena::PlaceOperand(const Case& c, Role role, const SubjectInfo& info, st
                     "that a case may have",
                     RoleName(role), placed.reach_bytes, c.offset, kRegionBytes >> 20));
   }
-  // Entry [0, 0] is what the subject is given, so that is what must be aligned.
+  // Entry [0, 0, 0, 0] is what the subject is given, so that is what must be aligned.
   std::size_t zero = RoundUp(slack + lead, unit);
   if (c.guard == Guard::kAfter) {
     zero = (kRegionBytes - info.over_read_bytes - slack - placed.reach_bytes + lead) / unit * unit;
@@ -151,6 +110,73 @@ Placed Arena::PlaceOperand(const Case& c, Role role, const SubjectInfo& info, st
   return placed;
 }
 
+std::size_t Arena::OutRegion(Role output, std::size_t thread) const {
+  if (output == Role::kOut && in_place_ < kNumRegions) return in_place_;
+  return kFirstOut + thread * kOutputRoles + (Index(output) - kInputRoles);
+}
+
+void Arena::PlaceInputs(const Case& c, const SubjectInfo& info, const RunOptions& options, Call* call) {
+  const bool standard = options.padding == std::to_integer<std::uint8_t>(kFloatFill);
+  ForEachInput(c, [&](Role role, const Operand& operand) {
+    const std::size_t i = Index(role);
+    const bool integers = operand.values.element() == Element::kU8 || operand.values.element() == Element::kI64;
+    const std::byte fill = i == in_place_         ? static_cast<std::byte>(options.poison)
+                           : integers && standard ? kIntegerFill
+                                                  : static_cast<std::byte>(options.padding);
+    Placed placed;
+    if (options.repeat > 1 && HasColumns(c, role)) {
+      repeated_.push_back({role, Repeated(operand.values, options.repeat)});
+      placed.data = repeated_.back().row.data();
+      placed.strides = {0, 0, static_cast<std::ptrdiff_t>(call->args[0].cols), 1};
+    } else {
+      placed = placed_[i] = PlaceOperand(c, role, info, fill, regions_[i]);
+      FillWith(placed, operand.values);
+    }
+    for (std::size_t t = 0; t < static_cast<std::size_t>(threads_); ++t) {
+      if (IsAttention(c.op)) {
+        Enter(role, placed, &call->attention[t]);
+      } else {
+        Enter(role, placed, &call->args[t]);
+      }
+    }
+  });
+}
+
+void Arena::PlaceOutputs(const Case& c, const SubjectInfo& info, const RunOptions& options, Call* call) {
+  const auto poison = static_cast<std::byte>(options.poison);
+  if (options.repeat > 1 && HasColumns(c, Role::kOut)) {
+    repeated_.push_back({Role::kOut, Repeated(ElementOf(c.dtype), c.cols, options.repeat, poison)});
+    const auto stride = static_cast<std::ptrdiff_t>(call->args[0].cols);
+    call->args[0].out = {repeated_.back().row.data(), stride, 1};
+    return;
+  }
+  for (std::size_t t = 0; t < static_cast<std::size_t>(threads_); ++t) {
+    for (const Role role : OutputsOf(c)) {
+      const std::size_t i = OutRegion(role, t);
+      if (i != in_place_) {
+        placed_[i] = PlaceOperand(c, role, info, poison, regions_[i]);
+        FillAll(placed_[i]);
+      }
+      if (IsAttention(c.op)) {
+        Enter(role, placed_[i], &call->attention[t]);
+      } else {
+        Enter(role, placed_[i], &call->args[t]);
+      }
+    }
+  }
+}
+
+void Arena::PlaceScratch(const Case& c, const RunOptions& options, Call* call) {
+  for (std::size_t t = 0; t < static_cast<std::size_t>(threads_); ++t) {
+    ScratchRoom& room = call->scratch[t];
+    room.begin = regions_[kFirstScratch + t];
+    room.size_bytes = kScratchBytes;
+    room.default_bytes = HasBadArguments(c) ? kBadCallScratchBytes : 0;
+    room.poison = static_cast<std::byte>(options.poison);
+    room.before = c.guard == Guard::kBefore;
+  }
+}
+
 Call Arena::Place(const Case& c, const SubjectInfo& info, const RunOptions& options) {
   Validate(c);
   CheckOptions(c, options);
@@ -158,62 +184,69 @@ Call Arena::Place(const Case& c, const SubjectInfo& info, const RunOptions& opti
   repeated_.clear();
   threads_ = options.threads;
   in_place_ = c.in_place ? Index(InPlaceRole(c.op)) : kNumRegions;
-  const auto poison = static_cast<std::byte>(options.poison);
 
   Call call;
   call.op = c.op;
   call.threads = options.threads;
   call.environment = options.environment;
-  assay_row_args args = ScalarsOf(c, options.repeat);
-  ForEachInput(c, [&](Role role, const Operand& operand) {
-    const std::size_t i = Index(role);
-    const bool integers = role == Role::kMask || role == Role::kLabels;
-    const bool standard = options.padding == std::to_integer<std::uint8_t>(kFloatFill);
-    const std::byte fill = i == in_place_         ? poison
-                           : integers && standard ? kIntegerFill
-                                                  : static_cast<std::byte>(options.padding);
-    if (options.repeat > 1 && HasColumns(c, role)) {
-      repeated_.push_back({role, Repeated(operand.values, options.repeat)});
-      const auto stride = static_cast<std::ptrdiff_t>(args.cols);
-      *InputOf(&args, role) = {repeated_.back().row.data(), stride, 1};
-      return;
-    }
-    placed_[i] = PlaceOperand(c, role, info, fill, regions_[i]);
-    FillWith(placed_[i], operand.values);
-    const assay_matrix matrix = MatrixOf(placed_[i]);
-    *InputOf(&args, role) = {matrix.data, matrix.row_stride, matrix.col_stride};
-  });
-  if (options.repeat > 1 && HasColumns(c, Role::kOut)) {
-    repeated_.push_back({Role::kOut, Repeated(ElementOf(c.dtype), c.cols, options.repeat, poison)});
-    args.out = {repeated_.back().row.data(), static_cast<std::ptrdiff_t>(args.cols), 1};
-    call.args[0] = args;
-    return call;
+  if (IsAttention(c.op)) {
+    call.attention.fill(AttentionScalarsOf(c));
+    PlaceScratch(c, options, &call);
+  } else {
+    call.args.fill(RowScalarsOf(c, options.repeat));
   }
-  for (std::size_t t = 0; t < static_cast<std::size_t>(threads_); ++t) {
-    if (!c.in_place) {
-      placed_[kFirstOut + t] = PlaceOperand(c, Role::kOut, info, poison, regions_[kFirstOut + t]);
-      FillAll(placed_[kFirstOut + t]);
-    }
-    call.args[t] = args;
-    call.args[t].out = MatrixOf(placed_[c.in_place ? in_place_ : kFirstOut + t]);
-  }
+  PlaceInputs(c, info, options, &call);
+  PlaceOutputs(c, info, options, &call);
   return call;
 }
 
-void Arena::Collect(const Case& c, RunResult* result) {
+// What the caller entered is believed as far as it fits: the subject could have written there.
+void Arena::NoteScratch(const Call& call) {
+  for (std::size_t t = 0; t < static_cast<std::size_t>(threads_); ++t) {
+    const std::size_t i = kFirstScratch + t;
+    const std::size_t bytes = std::min(call.attention[t].scratch_bytes, kScratchBytes);
+    if (call.attention[t].scratch == nullptr || bytes == 0) continue;
+    const ScratchRoom& room = call.scratch[t];
+    ScratchRoom here;
+    here.begin = regions_[i];
+    here.size_bytes = kScratchBytes;
+    here.before = room.before;
+    Placed& placed = placed_[i];
+    placed.data = placed.begin = here.Place(bytes);
+    placed.reach_bytes = bytes;
+    placed.fill = room.poison;
+    placed.element = Element::kU8;
+    placed.dims = {1, 1, 1, bytes};
+    placed.strides = {0, 0, 0, 1};
+    const std::byte* const end = regions_[i] + kScratchBytes;
+    const auto lead = static_cast<std::size_t>(placed.begin - regions_[i]);
+    const auto tail = static_cast<std::size_t>(end - (placed.begin + bytes));
+    placed.margin_begin = placed.begin - std::min(lead, kMarginBytes);
+    placed.margin_end = placed.begin + bytes + std::min(tail, kMarginBytes);
+  }
+}
+
+void Arena::Collect(const Case& c, const Call& call, RunResult* result) {
+  result->more.clear();
   result->others.clear();
   result->outside_intact = true;
   result->inputs_intact = true;
+  if (IsAttention(c.op)) NoteScratch(call);
   ForEachInput(c, [&](Role role, const Operand& operand) {
     const Placed& placed = placed_[Index(role)];
     if (Index(role) == in_place_ || placed.data == nullptr) return;
     result->inputs_intact = result->inputs_intact && Intact(placed, operand.values, &scratch_);
   });
+  const std::vector<Role> outputs = OutputsOf(c);
   for (std::size_t t = 0; t < static_cast<std::size_t>(threads_); ++t) {
-    const Placed& out = placed_[in_place_ < kNumRegions ? in_place_ : kFirstOut + t];
-    if (out.data == nullptr) continue;  // repeated, below
-    (t == 0 ? result->out : result->others.emplace_back()) = ReadBack(out);
-    result->outside_intact = result->outside_intact && OutsideIntact(out, &scratch_);
+    for (std::size_t o = 0; o < outputs.size(); ++o) {
+      const Placed& out = placed_[OutRegion(outputs[o], t)];
+      if (out.data == nullptr) continue;  // repeated, below
+      (t != 0 ? result->others.emplace_back() : o != 0 ? result->more.emplace_back() : result->out) = ReadBack(out);
+      result->outside_intact = result->outside_intact && OutsideIntact(out, &scratch_);
+    }
+    const Placed& scratch = placed_[kFirstScratch + t];
+    if (scratch.data != nullptr) result->outside_intact = result->outside_intact && OutsideIntact(scratch, &scratch_);
   }
   for (const auto& [role, row] : repeated_) {
     if (role != Role::kOut) {
@@ -227,8 +260,19 @@ void Arena::Collect(const Case& c, RunResult* result) {
     }
   }
   for (std::size_t i = 0; i < kNumRegions; ++i) {
-    if (placed_[i].reach_bytes > kReleaseBytes) ::madvise(regions_[i], kRegionBytes, MADV_REMOVE);
+    if (placed_[i].reach_bytes > kReleaseBytes) ::madvise(regions_[i], BytesOfRegion(i), MADV_REMOVE);
   }
+}
+
+std::string Arena::NameOf(std::size_t region) const {
+  if (region < kFirstOut) {
+    return std::string(RoleName(static_cast<Role>(region))) + (region == in_place_ ? " (in place)" : "");
+  }
+  const bool is_scratch = region >= kFirstScratch;
+  const std::size_t thread = is_scratch ? region - kFirstScratch : (region - kFirstOut) / kOutputRoles;
+  const auto role = static_cast<Role>(kInputRoles + (region - kFirstOut) % kOutputRoles);
+  const char* const name = is_scratch ? "scratch" : RoleName(role);
+  return threads_ == 1 ? name : fmt::format("{} (thread {})", name, thread);
 }
 
 std::string Arena::Locate(std::uintptr_t address) const {
@@ -252,11 +296,7 @@ std::string Arena::Locate(std::uintptr_t address) const {
   for (std::size_t i = 0; i < kNumRegions; ++i) {
     const Placed& placed = placed_[i];
     if (placed.data == nullptr) continue;
-    const std::size_t thread = i - kFirstOut;
-    const std::string name = i < kFirstOut   ? RoleName(static_cast<Role>(i))
-                             : threads_ == 1 ? "out"
-                                             : fmt::format("out (thread {})", thread);
-    consider(placed.begin, placed.reach_bytes, regions_[i], kRegionBytes, i == in_place_ ? name + " (in place)" : name);
+    consider(placed.begin, placed.reach_bytes, regions_[i], BytesOfRegion(i), NameOf(i));
   }
   for (const auto& [role, row] : repeated_) {
     const std::size_t lead = row.lead_bytes() - kGuardBytes;

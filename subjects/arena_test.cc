@@ -175,7 +175,7 @@ TEST(ArenaTest, RoundTripsEveryLayout) {
       std::memcpy(at, written.data() + k * bytes, bytes);
     }
     RunResult result;
-    arena.Collect(c, &result);
+    arena.Collect(c, {}, &result);
     ASSERT_EQ(result.out, written) << seed;
     ASSERT_TRUE(result.outside_intact && result.inputs_intact) << seed;
   }
@@ -201,10 +201,10 @@ TEST(ArenaTest, SeesAByteChangedAnywhere) {
     const auto spread = static_cast<std::ptrdiff_t>(of.reach) * bytes + 100;
     const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(random.Below(static_cast<std::uint64_t>(spread))) - 100;
     RunResult clean;
-    arena.Collect(c, &clean);
+    arena.Collect(c, {}, &clean);
     begin[at] = ~begin[at];
     RunResult result;
-    arena.Collect(c, &result);
+    arena.Collect(c, {}, &result);
     const bool is_out = of_out || (c.in_place && role == InPlaceRole(c.op));
     if (is_out) {
       ASSERT_TRUE(!result.outside_intact || !(result.out == clean.out)) << seed;
@@ -224,7 +224,7 @@ TEST(ArenaTest, ReturnsWhatWasWritten) {
   const assay_row_args args = PlaceOne(&arena, c, {}, {.poison = 0x11});
   Out(args)[9 + 2] = 0.5F;
   RunResult result;
-  arena.Collect(c, &result);
+  arena.Collect(c, {}, &result);
   ASSERT_EQ(result.out.size(), 15);
   EXPECT_EQ(result.out[7], 0.5);
   EXPECT_EQ(result.out.Bits(8), 0x11111111);
@@ -240,7 +240,7 @@ TEST(ArenaTest, SeesEveryStrayWrite) {
     placed.in_place = in_place;
     write(PlaceOne(&arena, placed));
     RunResult result;
-    arena.Collect(placed, &result);
+    arena.Collect(placed, {}, &result);
     return std::pair(result.outside_intact, result.inputs_intact);
   };
   using Args = assay_row_args;
@@ -268,13 +268,13 @@ TEST(ArenaTest, GivesEveryThreadAnOutOfItsOwn) {
   }
   EXPECT_EQ(arena.Locate(Address(call.args[2].out.data)), "inside out (thread 2)");
   RunResult result;
-  arena.Collect(c, &result);
+  arena.Collect(c, {}, &result);
   ASSERT_EQ(result.others.size(), kMaxThreads - 1);
   EXPECT_EQ(result.out[1], 0);
   for (std::size_t t = 1; t < kMaxThreads; ++t) EXPECT_EQ(result.others[t - 1][1], static_cast<double>(t));
   EXPECT_TRUE(result.outside_intact && result.inputs_intact);
   Out(call.args[3])[5] = 0;  // a gap
-  arena.Collect(c, &result);
+  arena.Collect(c, {}, &result);
   EXPECT_FALSE(result.outside_intact);
 }
 
@@ -283,14 +283,14 @@ TEST(ArenaTest, ServesEmptyAndLargeCases) {
   RunResult result;
   for (const Case& c : {DenseCase(0, 5, {}), DenseCase(std::size_t{1} << 40, 0, {}), DenseCase(0, 0, {})}) {
     EXPECT_NE(PlaceOne(&arena, c).logits.data, nullptr);
-    arena.Collect(c, &result);
+    arena.Collect(c, {}, &result);
     EXPECT_TRUE(result.out.empty() && result.outside_intact && result.inputs_intact);
   }
   const Case large = DenseCase(1, 3'000'000, std::vector<float>(3'000'000, 1.0F));
   for (int twice = 0; twice < 2; ++twice) {  // its pages are returned in between
     const assay_row_args args = PlaceOne(&arena, large);
     Out(args)[2'999'999] = 0.25F;
-    arena.Collect(large, &result);
+    arena.Collect(large, {}, &result);
     EXPECT_EQ(result.out[2'999'999], 0.25);
     EXPECT_TRUE(result.outside_intact && result.inputs_intact);
   }

@@ -5,8 +5,11 @@
 #include "subjects/calling.h"
 
 #include <fenv.h>
+#include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <thread>
 #include <vector>
 
@@ -60,7 +63,8 @@ void Enter(const FpEnvironment& environment) {
 #endif
 }
 
-CallReport CallOnce(assay_row_fn run, const assay_row_args& args, const FpEnvironment& environment) {
+template <class Args>
+CallReport CallOnce(assay_status (*run)(const Args*), const Args& args, const FpEnvironment& environment) {
   CallReport report;
   fenv_t caller;
   ::fegetenv(&caller);
@@ -80,11 +84,10 @@ void Add(const CallReport& other, CallReport* sum) {
   sum->flags_intact = sum->flags_intact && other.flags_intact;
 }
 
-}  // namespace
-
-CallReport RunCall(const assay_subject& table, const Call& call) {
-  const assay_row_fn run = KernelOf(table, call.op).run;
-  if (call.threads == 1) return CallOnce(run, call.args[0], call.environment);
+// From all threads at once.
+template <class Args>
+CallReport CallAll(assay_status (*run)(const Args*), const Args* args, const Call& call) {
+  if (call.threads == 1) return CallOnce(run, args[0], call.environment);
   const auto count = static_cast<std::size_t>(call.threads);
   std::vector<CallReport> reports(count);
   std::vector<std::thread> threads;
@@ -92,8 +95,8 @@ CallReport RunCall(const assay_subject& table, const Call& call) {
   for (std::size_t t = 0; t < count; ++t) {
     threads.emplace_back([&, t] {
       ++ready;
-      while (ready != count) std::this_thread::yield();  // all at once
-      reports[t] = CallOnce(run, call.args[t], call.environment);
+      while (ready != count) std::this_thread::yield();
+      reports[t] = CallOnce(run, args[t], call.environment);
     });
   }
   CallReport sum;
@@ -104,10 +107,43 @@ CallReport RunCall(const assay_subject& table, const Call& call) {
   return sum;
 }
 
+// Asks the kernel how much scratch the call needs and enters so much of the room, filled. 0, or what is too much.
+std::uint64_t GiveScratch(const assay_attention_kernel& kernel, const ScratchRoom& room, assay_attention_args* args) {
+  if (kernel.scratch_bytes == nullptr) return 0;
+  const std::size_t bytes = room.default_bytes != 0 ? room.default_bytes : kernel.scratch_bytes(args);
+  if (bytes > room.size_bytes) return bytes;
+  if (bytes == 0) return 0;
+  std::byte* const begin = room.Place(bytes);
+  std::byte* const end = room.begin + room.size_bytes;
+  const std::size_t before = std::min(Arena::kMarginBytes, static_cast<std::size_t>(begin - room.begin));
+  const std::size_t behind = std::min(Arena::kMarginBytes, static_cast<std::size_t>(end - begin) - bytes);
+  std::memset(begin - before, std::to_integer<int>(room.poison), before + bytes + behind);
+  args->scratch = begin;
+  args->scratch_bytes = bytes;
+  return 0;
+}
+
+}  // namespace
+
+CallReport RunCall(const assay_subject& table, Call* call) {
+  if (!IsAttention(call->op)) return CallAll(KernelOf(table, call->op).run, call->args.data(), *call);
+  const assay_attention_kernel& kernel = AttentionKernelOf(table, call->op);
+  for (std::size_t t = 0; t < static_cast<std::size_t>(call->threads); ++t) {
+    CallReport report;
+    report.scratch_refused = GiveScratch(kernel, call->scratch[t], &call->attention[t]);
+    if (report.scratch_refused != 0) return report;
+  }
+  return CallAll(kernel.run, call->attention.data(), *call);
+}
+
 void ReadReport(const CallReport& report, RunResult* result) {
   result->status = StatusOf(report.returned, &result->detail);
   result->control_intact = report.control_intact;
   result->flags_intact = report.flags_intact;
+  if (report.scratch_refused == 0) return;
+  result->status = ASSAY_SMALL_SCRATCH;
+  result->detail =
+      fmt::format("asks for {} bytes of scratch; {} can be had", report.scratch_refused, Arena::kScratchBytes);
 }
 
 }  // namespace assay::subjects

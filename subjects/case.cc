@@ -1,127 +1,64 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What can be said of a Case without running it.
+// What an operation has: its operands, their dimensions and its outputs.
 
 #include "subjects/case.h"
 
-#include <bit>
-#include <cstring>
 #include <limits>
 #include <stdexcept>
 #include <utility>
 
-#include "subjects/layout.h"
-
 namespace assay::subjects {
 namespace {
 
-[[noreturn]] void Refuse(const std::string& what) { throw std::invalid_argument(what); }
+using Axes = std::array<Axis, 4>;
 
-// Whether the operation reads the operand, and whether it may be absent (labels and targets apart: one of them).
-struct Need {
-  bool read;
-  bool optional;
-};
-Need NeedOf(assay_op op, Role role) {
+Axes AttentionAxes(Role role) {
   switch (role) {
-    case Role::kLogits:
-      return {HasLogits(op), false};
+    case Role::kQ:
+    case Role::kDq:
+      return {Axis::kBatch, Axis::kHead, Axis::kQuery, Axis::kHeadDim};
+    case Role::kK:
+    case Role::kDk:
+      return {Axis::kBatch, Axis::kKvHead, Axis::kKey, Axis::kHeadDim};
+    case Role::kV:
+    case Role::kDv:
+      return {Axis::kBatch, Axis::kKvHead, Axis::kKey, Axis::kValueDim};
     case Role::kBias:
-      return {HasLogits(op), true};
     case Role::kMask:
-      return {TakesMask(op), true};
-    case Role::kSaved:
-      return {IsBackwardOfActivation(op), false};
-    case Role::kUpstream:
-      return {IsBackwardOfActivation(op) || op == ASSAY_CROSS_ENTROPY_BACKWARD, op == ASSAY_CROSS_ENTROPY_BACKWARD};
-    case Role::kTargets:
-    case Role::kLabels:
-      return {IsLoss(op), true};
-    case Role::kOut:
-      break;
+    case Role::kDbias:
+      return {Axis::kBatch, Axis::kHead, Axis::kQuery, Axis::kKey};
+    case Role::kSavedLse:
+    case Role::kLse:
+      return {Axis::kBatch, Axis::kHead, Axis::kQuery, Axis::kOne};
+    case Role::kLengths:
+      return {Axis::kBatch, Axis::kOne, Axis::kOne, Axis::kOne};
+    case Role::kSink:
+      return {Axis::kOne, Axis::kHead, Axis::kOne, Axis::kOne};
+    default:  // out, saved_out, upstream
+      return {Axis::kBatch, Axis::kHead, Axis::kQuery, Axis::kValueDim};
   }
-  return {false, false};
-}
-
-std::string ShapeText(Role role, const Shape& shape) {
-  const std::string by = role == Role::kLabels ? "rows" : shape.rows == 1 && shape.cols == 1 ? "1 x 1" : "rows x cols";
-  return by + " asks for " + std::to_string(shape.size());
-}
-
-void ValidateOperand(const Case& c, Role role) {
-  const Operand& operand = c.operand(role);
-  const std::string name = RoleName(role);
-  const Need need = NeedOf(c.op, role);
-  if (!operand.given) {
-    if (need.read && !need.optional) Refuse(name + " is not given; " + OpName(c.op) + " reads it");
-    if (!operand.values.empty()) Refuse(name + " has values but is not given");
-    return;
-  }
-  if (!need.read) Refuse(name + " is given; " + OpName(c.op) + " does not read it");
-  if (operand.values.element() != ElementOf(c, role)) {
-    Refuse(name + " is " + ElementName(operand.values.element()) + ", expected is " + ElementName(ElementOf(c, role)));
-  }
-  const Shape shape = ShapeOf(c, role);
-  if (operand.values.size() != shape.size()) {
-    Refuse(name + " holds " + std::to_string(operand.values.size()) + " elements, " + ShapeText(role, shape));
-  }
-  if (operand.layout.step == 0) Refuse(name + ": its layout has a step of 0; 1 is contiguous");
-  if (operand.layout.repeats_row) {
-    const std::size_t row_bytes = shape.cols * BytesOf(operand.values.element());
-    for (std::size_t i = 1; i < shape.rows && row_bytes != 0; ++i) {
-      if (std::memcmp(operand.values.data(), operand.values.data() + i * row_bytes, row_bytes) != 0) {
-        Refuse(name + ": its layout repeats one row, but row " + std::to_string(i) + " differs from row 0");
-      }
-    }
-  }
-  ExtentOf(c, role);  // throws
-}
-
-void ValidateScalars(const Case& c) {
-  if (static_cast<unsigned>(c.op) >= ASSAY_NUM_ROW_OPS) Refuse("op holds no value of its enumeration");
-  if (c.empty_row != ASSAY_EMPTY_ROW_AUTO && c.empty_row != ASSAY_EMPTY_ROW_NAN &&
-      c.empty_row != ASSAY_EMPTY_ROW_ZERO) {
-    Refuse("empty_row holds no value of its enumeration");
-  }
-  if (c.reduction != ASSAY_REDUCTION_NONE && c.reduction != ASSAY_REDUCTION_SUM &&
-      c.reduction != ASSAY_REDUCTION_MEAN) {
-    Refuse("reduction holds no value of its enumeration");
-  }
-  if (c.guard != Guard::kAfter && c.guard != Guard::kBefore) Refuse("guard holds no value of its enumeration");
-  if (!IsLoss(c.op) && c.reduction != ASSAY_REDUCTION_NONE) Refuse("reduction is set; only losses are reduced");
-  if (!IsLoss(c.op) && c.label_smoothing != 0) Refuse("label_smoothing is set; only losses have it");
-  if (c.has_ignore_index && !c.labels.given) Refuse("ignore_index is set; only labels can be ignored");
 }
 
 }  // namespace
 
 const char* RoleName(Role role) {
-  constexpr const char* kNames[] = {"logits", "bias", "mask", "saved", "upstream", "targets", "labels", "out"};
+  constexpr const char* kNames[kInputRoles + kOutputRoles] = {
+      "logits",  "bias", "mask",      "saved",     "upstream", "targets", "labels", "q",  "k",  "v",
+      "lengths", "sink", "saved_out", "saved_lse", "out",      "lse",     "dq",     "dk", "dv", "dbias"};
   return kNames[static_cast<std::size_t>(role)];
 }
 
 Operand& Case::operand(Role role) { return const_cast<Operand&>(std::as_const(*this).operand(role)); }
 
 const Operand& Case::operand(Role role) const {
-  switch (role) {
-    case Role::kLogits:
-      return logits;
-    case Role::kBias:
-      return bias;
-    case Role::kMask:
-      return mask;
-    case Role::kSaved:
-      return saved;
-    case Role::kUpstream:
-      return upstream;
-    case Role::kTargets:
-      return targets;
-    case Role::kLabels:
-      return labels;
-    case Role::kOut:
-      break;
-  }
-  throw std::invalid_argument("out is no operand that a case holds values of");
+  constexpr const Operand Case::*kOperands[kInputRoles] = {
+      &Case::logits, &Case::bias, &Case::mask, &Case::saved,   &Case::upstream, &Case::targets,   &Case::labels,
+      &Case::q,      &Case::k,    &Case::v,    &Case::lengths, &Case::sink,     &Case::saved_out, &Case::saved_lse};
+  const auto i = static_cast<std::size_t>(role);
+  if (i >= kInputRoles)
+    throw std::invalid_argument(std::string(RoleName(role)) + " is no operand that a case holds values of");
+  return this->*kOperands[i];
 }
 
 bool Case::Visible(std::size_t row, std::size_t col) const {
@@ -133,13 +70,15 @@ bool Case::Visible(std::size_t row, std::size_t col) const {
   return (!mask.given || mask.values.Bits(i) != 0) && logits[i] != -kInf && (!bias.given || bias[i] != -kInf);
 }
 
+bool IsAttention(assay_op op) { return op == ASSAY_ATTENTION || op == ASSAY_ATTENTION_BACKWARD; }
+
 const char* OpName(assay_op op) {
-  constexpr const char* kNames[ASSAY_NUM_ROW_OPS] = {
+  constexpr const char* kNames[ASSAY_NUM_OPS] = {
       "softmax",          "log_softmax",          "logsumexp",     "sigmoid",
       "softmax_backward", "log_softmax_backward", "cross_entropy", "cross_entropy_backward",
-      "sparsemax",        "sparsemax_backward"};
+      "sparsemax",        "sparsemax_backward",   "attention",     "attention_backward"};
   const auto index = static_cast<std::size_t>(op);
-  return index < ASSAY_NUM_ROW_OPS ? kNames[index] : "unknown operation";
+  return index < ASSAY_NUM_OPS ? kNames[index] : "unknown operation";
 }
 
 bool IsBackwardOfActivation(assay_op op) {
@@ -148,7 +87,7 @@ bool IsBackwardOfActivation(assay_op op) {
 
 bool IsLoss(assay_op op) { return op == ASSAY_CROSS_ENTROPY || op == ASSAY_CROSS_ENTROPY_BACKWARD; }
 
-bool HasLogits(assay_op op) { return !IsBackwardOfActivation(op); }
+bool HasLogits(assay_op op) { return !IsBackwardOfActivation(op) && !IsAttention(op); }
 
 bool TakesMask(assay_op op) { return HasLogits(op) && op != ASSAY_SIGMOID; }
 
@@ -156,89 +95,106 @@ bool HasZeroTemperature(assay_op op) {
   return op == ASSAY_SOFTMAX || op == ASSAY_LOG_SOFTMAX || op == ASSAY_SIGMOID || op == ASSAY_SPARSEMAX;
 }
 
+Need NeedOf(assay_op op, Role role) {
+  const bool attention = IsAttention(op);
+  const bool attention_backward = op == ASSAY_ATTENTION_BACKWARD;
+  switch (role) {
+    case Role::kLogits:
+      return {HasLogits(op), false};
+    case Role::kBias:
+      return {HasLogits(op) || attention, true};
+    case Role::kMask:
+      return {TakesMask(op) || attention, true};
+    case Role::kSaved:
+      return {IsBackwardOfActivation(op), false};
+    case Role::kUpstream:
+      return {IsBackwardOfActivation(op) || op == ASSAY_CROSS_ENTROPY_BACKWARD || attention_backward,
+              op == ASSAY_CROSS_ENTROPY_BACKWARD};
+    case Role::kTargets:
+    case Role::kLabels:
+      return {IsLoss(op), true};
+    case Role::kQ:
+    case Role::kK:
+    case Role::kV:
+      return {attention, false};
+    case Role::kLengths:
+      return {attention, true};
+    case Role::kSink:
+      return {op == ASSAY_ATTENTION, true};
+    case Role::kSavedOut:
+    case Role::kSavedLse:
+      return {attention_backward, false};
+    case Role::kOut:
+      return {!attention_backward, false};
+    case Role::kLse:
+      return {op == ASSAY_ATTENTION, true};
+    case Role::kDq:
+    case Role::kDk:
+    case Role::kDv:
+    case Role::kDbias:
+      return {attention_backward, true};
+  }
+  return {false, false};
+}
+
+std::array<Axis, 4> AxesOf(const Case& c, Role role) {
+  if (IsAttention(c.op)) return AttentionAxes(role);
+  const bool loss = role == Role::kUpstream ? IsLoss(c.op) : role == Role::kOut && c.op == ASSAY_CROSS_ENTROPY;
+  const bool reduced = loss && c.reduction != ASSAY_REDUCTION_NONE;
+  const bool one_column = loss || role == Role::kLabels || (role == Role::kOut && c.op == ASSAY_LOGSUMEXP);
+  return {Axis::kOne, Axis::kOne, reduced ? Axis::kOne : Axis::kRow, one_column ? Axis::kOne : Axis::kCol};
+}
+
+std::size_t SizeOf(const Case& c, Axis axis) {
+  const std::size_t sizes[] = {1,
+                               c.rows,
+                               c.cols,
+                               c.attention.batch,
+                               c.attention.num_heads,
+                               c.attention.num_kv_heads,
+                               c.attention.seq_q,
+                               c.attention.seq_kv,
+                               c.attention.head_dim,
+                               c.attention.value_dim};
+  return sizes[static_cast<std::size_t>(axis)];
+}
+
+Dims DimsOf(const Case& c, Role role) {
+  const std::array<Axis, 4> axes = AxesOf(c, role);
+  return {SizeOf(c, axes[0]), SizeOf(c, axes[1]), SizeOf(c, axes[2]), SizeOf(c, axes[3])};
+}
+
 Shape ShapeOf(const Case& c, Role role) {
-  const bool reduced = c.reduction != ASSAY_REDUCTION_NONE;
-  const Shape loss = reduced ? Shape{1, 1} : Shape{c.rows, 1};
-  if (role == Role::kLabels) return {c.rows, 1};
-  if (role == Role::kUpstream && IsLoss(c.op)) return loss;
-  if (role == Role::kOut && c.op == ASSAY_CROSS_ENTROPY) return loss;
-  if (role == Role::kOut && c.op == ASSAY_LOGSUMEXP) return {c.rows, 1};
-  return {c.rows, c.cols};
+  const Dims dims = DimsOf(c, role);
+  return {dims[0] * dims[1] * dims[2], dims[3]};
 }
 
-Role InPlaceRole(assay_op op) { return IsBackwardOfActivation(op) ? Role::kUpstream : Role::kLogits; }
-
-bool CanBeInPlace(assay_op op) { return op != ASSAY_LOGSUMEXP && op != ASSAY_CROSS_ENTROPY; }
-
-void Give(Case& c, Role role) {
-  Operand& operand = c.operand(role);
-  operand.given = true;
-  operand.values = Array(ElementOf(c, role), ShapeOf(c, role).size());
-  if (role != Role::kMask) return;
-  for (std::size_t i = 0; i < operand.values.size(); ++i) operand.values.SetBits(i, 1);
+bool Skips(const Case& c, Role output) {
+  return (c.attention.skipped >> (static_cast<int>(output) - kInputRoles) & 1) != 0;
 }
 
-void Take(Case& c, Role role) { c.operand(role) = {}; }
-
-Case MakeCase(assay_op op, assay_dtype dtype, std::size_t rows, std::size_t cols) {
-  Case c;
-  c.op = op;
-  c.dtype = dtype;
-  c.rows = rows;
-  c.cols = cols;
-  if (IsBackwardOfActivation(op)) {
-    Give(c, Role::kSaved);
-    Give(c, Role::kUpstream);
-  } else {
-    Give(c, Role::kLogits);
+std::vector<Role> OutputsOf(const Case& c) {
+  std::vector<Role> outputs;
+  for (int i = kInputRoles; i < kInputRoles + kOutputRoles; ++i) {
+    const auto role = static_cast<Role>(i);
+    if (NeedOf(c.op, role).has && !Skips(c, role)) outputs.push_back(role);
   }
-  if (IsLoss(op)) Give(c, Role::kLabels);
-  return c;
+  return outputs;
 }
 
-bool SameBits(const Case& a, const Case& b) {
-  const auto numbers_aside = [](Case c) {  // NaN differs from itself, and -0 from 0 only in its bits
-    c.temperature = c.label_smoothing = 0;
-    c.law_key = 0;
-    c.property = c.origin = {};
-    return c;
-  };
-  return std::bit_cast<std::uint64_t>(a.temperature) == std::bit_cast<std::uint64_t>(b.temperature) &&
-         std::bit_cast<std::uint64_t>(a.label_smoothing) == std::bit_cast<std::uint64_t>(b.label_smoothing) &&
-         numbers_aside(a) == numbers_aside(b);
+const Layout& OutLayout(const Case& c, Role output) {
+  if (output == Role::kOut) return c.out;
+  return c.more_outs.at(static_cast<std::size_t>(output) - kInputRoles - 1);
 }
 
-Case OneRow(const Case& c, std::size_t row) {
-  if (row >= c.rows) throw std::out_of_range("OneRow: the case has no such row");
-  Case one = c;
-  one.rows = 1;
-  ForEachInput(one, [&](Role role, Operand& operand) {
-    const Shape shape = ShapeOf(one, role);
-    if (ShapeOf(c, role).rows == c.rows) operand.values = operand.values.Slice(row * shape.cols, shape.cols);
-  });
-  return one;
+Layout& OutLayout(Case& c, Role output) { return const_cast<Layout&>(OutLayout(std::as_const(c), output)); }
+
+Role InPlaceRole(assay_op op) {
+  return IsAttention(op) ? Role::kQ : IsBackwardOfActivation(op) ? Role::kUpstream : Role::kLogits;
 }
 
-void Validate(const Case& c) {
-  ValidateScalars(c);
-  std::size_t size = 0;
-  if (__builtin_mul_overflow(c.rows, c.cols, &size) || size > PTRDIFF_MAX / sizeof(double)) {
-    Refuse("rows * cols is too large to be addressed");
-  }
-  if (c.offset > PTRDIFF_MAX / sizeof(double)) Refuse("offset is too large to be addressed");
-  for (int i = 0; i < kInputRoles; ++i) ValidateOperand(c, static_cast<Role>(i));
-  if (IsLoss(c.op) && c.labels.given == c.targets.given) {
-    Refuse(c.labels.given ? "labels and targets are given; give one of them"
-                          : "neither labels nor targets are given; give one of them");
-  }
-  if (c.in_place) {
-    if (!CanBeInPlace(c.op)) Refuse(std::string("in_place is set; out of ") + OpName(c.op) + " has a shape of its own");
-    if (LayoutOf(c, Role::kOut).repeats_row) Refuse("in_place is set, but the layout of that input repeats one row");
-    return;
-  }
-  if (c.out.step == 0) Refuse("out: its layout has a step of 0; 1 is contiguous");
-  if (c.out.repeats_row) Refuse("out: its layout repeats one row; only inputs can");
-  ExtentOf(c, Role::kOut);  // throws
+bool CanBeInPlace(assay_op op) {
+  return op != ASSAY_LOGSUMEXP && op != ASSAY_CROSS_ENTROPY && op != ASSAY_ATTENTION_BACKWARD;
 }
 
 }  // namespace assay::subjects

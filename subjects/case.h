@@ -169,6 +169,13 @@ bool HasLogits(assay_op op);               // all but IsBackwardOfActivation
 bool TakesMask(assay_op op);               // HasLogits but sigmoid
 bool HasZeroTemperature(assay_op op);      // T = 0 is a limit, not an error
 
+// Whether the operation has the operand at all, and whether it may be absent (labels and targets apart: one of them).
+struct Need {
+  bool has;
+  bool optional;
+};
+Need NeedOf(assay_op op, Role role);
+
 // What the dimensions of an operand run over: {kOne, kOne, kRow, kCol} of logits.
 std::array<Axis, 4> AxesOf(const Case& c, Role role);
 std::size_t SizeOf(const Case& c, Axis axis);
@@ -180,6 +187,9 @@ Shape ShapeOf(const Case& c, Role role);
 
 // The outputs that the call writes, kOut (of attention's backward: kDq ...) first; skipped ones are absent.
 std::vector<Role> OutputsOf(const Case& c);
+bool Skips(const Case& c, Role output);  // whether it is in attention.skipped
+void Skip(Case& c, Role output);         // puts it there and its layout back to the plain one
+// As the case holds it; in place, LayoutOf (layout.h) tells that of kOut.
 const Layout& OutLayout(const Case& c, Role output);
 Layout& OutLayout(Case& c, Role output);
 
@@ -199,13 +209,10 @@ void ForEachInput(AnyCase& c, Visit visit) {
 
 // ---- Working with cases ------------------------------------------------------------------------------------
 
-// True iff both put the same bytes in front of a subject (NaN payloads and signs of zero included); where they come
-// from does not count, law_key does.
-bool SameBits(const Case& a, const Case& b);
-
 // Gives the operand values of the case's shape and right type, zeros (mask: ones).
 void Give(Case& c, Role role);
-void Take(Case& c, Role role);  // not given any more
+// Not given any more; without bias, dbias is skipped.
+void Take(Case& c, Role role);
 
 // An ordinary case: required operands given (logits or saved and upstream, labels for losses), all zeros.
 Case MakeCase(assay_op op, assay_dtype dtype, std::size_t rows, std::size_t cols);
@@ -221,41 +228,23 @@ bool SameBits(const Case& a, const Case& b);
 Case OneRow(const Case& c, std::size_t row);
 
 // The case with only those indices of an axis for which keep(i) holds, in every operand that has it. kHead drops whole
-// groups: it asks for each key head (as kKvHead), and the query heads of a dropped one go with it.
+// groups: it asks for each key head (as kKvHead), and the query heads of a dropped one go with it. Labels and lengths
+// move along: the label of a dropped column becomes 0, a length counts the keys kept of those it had. Where out in
+// place would lose the shape of its input, it is in place no more.
 Case KeepAlong(const Case& c, Axis axis, const std::function<bool(std::size_t)>& keep);
 
-// The case with only the columns for which keep(j) holds. Labels move along; a label of a dropped column becomes 0.
+// The same of the query heads (kHead) or the key heads (kKvHead) alone: groups become smaller, or heads do not divide.
+Case KeepHeads(const Case& c, Axis axis, const std::function<bool(std::size_t)>& keep);
+bool HeadsDivide(const Attention& attention);  // num_heads is a multiple of num_kv_heads; 0 only of 0
+
+// The case with only the columns for which keep(j) holds: KeepAlong kCol.
 template <class Keep>
-Case KeepColumns(Case c, Keep keep);
+Case KeepColumns(const Case& c, Keep keep) {
+  return KeepAlong(c, Axis::kCol, keep);
+}
 
 // Throws std::invalid_argument naming the first field that contradicts another (sizes against rows * cols ...). What a
 // kernel must refuse (T < 0, labels out of range) is no contradiction.
 void Validate(const Case& c);
-
-template <class Keep>
-Case KeepColumns(Case c, Keep keep) {
-  const std::size_t cols = c.cols;
-  std::size_t kept = 0;
-  for (std::size_t j = 0; j < cols; ++j) kept += keep(j) ? 1 : 0;
-  ForEachInput(c, [&](Role role, Operand& operand) {
-    if (role == Role::kLabels) {
-      for (std::size_t r = 0; r < operand.values.size(); ++r) {
-        const auto label = static_cast<std::int64_t>(operand.values.Bits(r));
-        if ((c.has_ignore_index && label == c.ignore_index) || label < 0 || static_cast<std::size_t>(label) >= cols) {
-          continue;
-        }
-        std::size_t moved = 0;
-        for (std::size_t j = 0; j < static_cast<std::size_t>(label); ++j) moved += keep(j) ? 1 : 0;
-        operand.values.SetBits(r, keep(static_cast<std::size_t>(label)) ? moved : 0);
-      }
-    } else if (ShapeOf(c, role).cols == cols && role != Role::kUpstream) {
-      operand.values.Filter([&](std::size_t i) { return keep(i % cols); });
-    } else if (role == Role::kUpstream && IsBackwardOfActivation(c.op)) {
-      operand.values.Filter([&](std::size_t i) { return keep(i % cols); });
-    }
-  });
-  c.cols = kept;
-  return c;
-}
 
 }  // namespace assay::subjects

@@ -88,7 +88,7 @@ void ChildMain(ControlBlock* control, int socket, pid_t parent, const Loader& lo
   if (refused.empty()) LimitMemory(memory_bytes);
   while (refused.empty() && AwaitTurn()) {
     errno = 0;
-    control->report = RunCall(*table, control->call);
+    control->report = RunCall(*table, &control->call);
     Answer();
   }
   ::_exit(0);

@@ -19,8 +19,8 @@
 
 namespace assay::subjects {
 
-// Lives in the arena's control page. The parent writes `call`, the child all else; a byte over the socket passes the
-// turn, so nothing here is ever accessed by both at once.
+// Lives in the arena's control page. The parent writes `call`, into which the child enters the scratch, the child all
+// else; a byte over the socket passes the turn, so nothing here is ever accessed by both at once.
 struct ControlBlock {
   Declaration declaration;  // first turn of the child: this, or why not
   char refused[2048];

@@ -19,11 +19,11 @@ class InProcessSubject : public Subject {
   const SubjectInfo& info() const override { return info_; }
 
   RunResult Run(const Case& c, const RunOptions& options) override {
-    const Call call = arena_.Place(c, info_, options);
+    Call call = arena_.Place(c, info_, options);
     if (!info_.For(c.op).implemented) throw std::invalid_argument(info_.name + " has no " + OpName(c.op));
     RunResult result;
-    ReadReport(RunCall(table_, call), &result);
-    arena_.Collect(c, &result);
+    ReadReport(RunCall(table_, &call), &result);
+    arena_.Collect(c, call, &result);
     return result;
   }
 

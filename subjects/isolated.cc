@@ -52,7 +52,9 @@ class IsolatedSubject : public Subject {
     worker_->Start();
     RunResult result;
     const std::chrono::milliseconds limit = LimitFor(c, options);
-    switch (worker_->Await(limit)) {
+    const Worker::Answer answer = worker_->Await(limit);
+    arena_.Collect(c, control_->call, &result);
+    switch (answer) {
       case Worker::Answer::kDone:
         ReadReport(control_->report, &result);
         break;
@@ -67,7 +69,6 @@ class IsolatedSubject : public Subject {
         worker_.reset();
         break;
     }
-    arena_.Collect(c, &result);
     if (options.repeat > 1) worker_.reset();  // it would hold on to that memory
     return result;
   }

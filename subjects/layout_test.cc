@@ -38,24 +38,24 @@ TEST(LayoutTest, GivesTheStridesOfEachForm) {
   };
   for (const auto& form : kForms) {
     const Extent extent = OutOf(form.layout);
-    EXPECT_EQ(extent.row_stride, form.row);
-    EXPECT_EQ(extent.col_stride, form.col);
+    EXPECT_EQ(extent.row_stride(), form.row);
+    EXPECT_EQ(extent.col_stride(), form.col);
     EXPECT_EQ(extent.lead, form.lead);
     EXPECT_EQ(extent.reach, form.reach);
   }
 }
 
 TEST(LayoutTest, RoundsRowStridesUpForAlignment) {
-  EXPECT_EQ(OutOf({}, 32).row_stride, 8);
-  EXPECT_EQ(OutOf({.columns_outer = true}, 32).row_stride, 8);
-  EXPECT_EQ(OutOf({.columns_outer = true}, 32).col_stride, 17);
+  EXPECT_EQ(OutOf({}, 32).row_stride(), 8);
+  EXPECT_EQ(OutOf({.columns_outer = true}, 32).row_stride(), 8);
+  EXPECT_EQ(OutOf({.columns_outer = true}, 32).col_stride(), 17);
   Case c = MakeCase(ASSAY_CROSS_ENTROPY, ASSAY_F16, 3, 5);
-  EXPECT_EQ(ExtentOf(c, Role::kLogits, 32).row_stride, 16);
-  EXPECT_EQ(ExtentOf(c, Role::kMask, 32).row_stride, 32);
-  EXPECT_EQ(ExtentOf(c, Role::kLabels, 32).row_stride, 1);  // one vector
-  EXPECT_EQ(ExtentOf(c, Role::kOut, 32).row_stride, 1);
+  EXPECT_EQ(ExtentOf(c, Role::kLogits, 32).row_stride(), 16);
+  EXPECT_EQ(ExtentOf(c, Role::kMask, 32).row_stride(), 32);
+  EXPECT_EQ(ExtentOf(c, Role::kLabels, 32).row_stride(), 1);  // one vector
+  EXPECT_EQ(ExtentOf(c, Role::kOut, 32).row_stride(), 1);
   c.rows = 1;
-  EXPECT_EQ(ExtentOf(c, Role::kLogits, 32).row_stride, 5);
+  EXPECT_EQ(ExtentOf(c, Role::kLogits, 32).row_stride(), 5);
 }
 
 TEST(LayoutTest, EveryEntryHasAPlaceOfItsOwnWithinTheReach) {
@@ -68,8 +68,9 @@ TEST(LayoutTest, EveryEntryHasAPlaceOfItsOwnWithinTheReach) {
       std::set<std::ptrdiff_t> places;
       for (std::size_t i = 0; i < shape.rows; ++i) {
         for (std::size_t j = 0; j < shape.cols; ++j) {
-          places.insert(static_cast<std::ptrdiff_t>(extent.lead) + static_cast<std::ptrdiff_t>(i) * extent.row_stride +
-                        static_cast<std::ptrdiff_t>(j) * extent.col_stride);
+          places.insert(static_cast<std::ptrdiff_t>(extent.lead) +
+                        static_cast<std::ptrdiff_t>(i) * extent.row_stride() +
+                        static_cast<std::ptrdiff_t>(j) * extent.col_stride());
         }
       }
       const bool repeats = LayoutOf(c, role).repeats_row && shape.rows > 1;

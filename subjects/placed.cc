@@ -10,22 +10,33 @@ namespace assay::subjects {
 namespace {
 
 bool IsDense(const Placed& placed) {
-  const auto cols = static_cast<std::ptrdiff_t>(placed.shape.cols);
-  return (placed.shape.cols <= 1 || placed.col_stride == 1) && (placed.shape.rows <= 1 || placed.row_stride == cols);
+  std::size_t size = 1;
+  for (std::size_t d = 4; d-- > 0; size *= placed.dims[d]) {
+    if (placed.dims[d] > 1 && placed.strides[d] != static_cast<std::ptrdiff_t>(size)) return false;
+  }
+  return true;
 }
+
+std::size_t SizeOf(const Placed& placed) { return placed.dims[0] * placed.dims[1] * placed.dims[2] * placed.dims[3]; }
 
 void Fill(std::byte* begin, std::byte* end, std::byte fill) {
   if (begin != end) std::memset(begin, static_cast<int>(fill), static_cast<std::size_t>(end - begin));
 }
 
-// Calls visit(entry, index) for every entry [i, j] at its place in memory whose [0, 0] is at `data`.
+// Calls visit(entry, index) for every entry at its place in memory whose [0, 0, 0, 0] is at `data`.
 template <std::size_t kBytes, class Byte, class Visit>
 void ForEachEntryOf(const Placed& placed, Byte* data, Visit visit) {
+  const auto step = [&](std::size_t d, std::size_t i) {
+    return static_cast<std::ptrdiff_t>(i) * placed.strides[d] * static_cast<std::ptrdiff_t>(kBytes);
+  };
+  const auto [batches, heads, rows, cols] = placed.dims;
   std::size_t index = 0;
-  for (std::size_t i = 0; i < placed.shape.rows; ++i) {
-    Byte* const row = data + static_cast<std::ptrdiff_t>(i) * placed.row_stride * static_cast<std::ptrdiff_t>(kBytes);
-    for (std::size_t j = 0; j < placed.shape.cols; ++j, ++index) {
-      visit(row + static_cast<std::ptrdiff_t>(j) * placed.col_stride * static_cast<std::ptrdiff_t>(kBytes), index);
+  for (std::size_t b = 0; b < batches; ++b) {
+    for (std::size_t h = 0; h < heads; ++h) {
+      for (std::size_t i = 0; i < rows; ++i) {
+        Byte* const row = data + step(0, b) + step(1, h) + step(2, i);
+        for (std::size_t j = 0; j < cols; ++j, ++index) visit(row + step(3, j), index);
+      }
     }
   }
 }
@@ -87,7 +98,7 @@ void FillWith(const Placed& placed, const Array& values) {
 }
 
 Array ReadBack(const Placed& placed) {
-  Array values(placed.element, placed.shape.size());
+  Array values(placed.element, SizeOf(placed));
   if (values.empty()) return values;
   if (IsDense(placed)) {
     std::memcpy(values.data(), placed.data, values.size_bytes());

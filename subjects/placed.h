@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One strided matrix in memory: its values in and out, and whether anything but its entries was written.
+// One strided tensor in memory: its values in and out, and whether anything but its entries was written.
 
 #pragma once
 
@@ -13,18 +13,17 @@
 
 namespace assay::subjects {
 
-// `data` is entry [0, 0]; the entries lie within `reach_bytes` from `begin`. What is no entry, gaps and margins alike,
-// holds the fill byte.
+// `data` is entry [0, 0, 0, 0]; the entries lie within `reach_bytes` from `begin`. What is no entry, gaps and margins
+// alike, holds the fill byte.
 struct Placed {
   std::byte* data = nullptr;
   std::byte* begin = nullptr;
   std::size_t reach_bytes = 0;
   std::byte* margin_begin = nullptr;
   std::byte* margin_end = nullptr;
-  Shape shape;
+  Dims dims = {};
   Element element = Element::kF32;
-  std::ptrdiff_t row_stride = 0;
-  std::ptrdiff_t col_stride = 1;
+  std::array<std::ptrdiff_t, 4> strides = {};
   std::byte fill{};
 };
 

@@ -12,12 +12,14 @@
 #include <cstddef>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 namespace assay::subjects {
 namespace {
 
 constexpr std::size_t kMaxAlignment = 4096;
 constexpr std::size_t kMaxOverRead = std::size_t{1} << 20;
+constexpr std::size_t kSmallestTable = offsetof(assay_subject, attention);  // that of ABI 1.1
 constexpr std::uint32_t kAllDtypes = (1U << ASSAY_NUM_DTYPES) - 1;
 constexpr const char* kDtypes[ASSAY_NUM_DTYPES] = {"ASSAY_F32", "ASSAY_F64", "ASSAY_F16", "ASSAY_BF16"};
 
@@ -50,9 +52,25 @@ std::string WrongClaim(const std::string& field, const assay_claim& claim) {
   return {};
 }
 
-std::uint32_t DtypesOf(const assay_row_kernel& kernel) { return kernel.dtypes == 0 ? 1U << ASSAY_F32 : kernel.dtypes; }
+std::string WrongClaim(const std::string& field, const assay_attention_claim& claim) {
+  const assay_claim ulp = {claim.kind, 0, claim.max_ulp, 0};
+  if (std::string wrong = WrongClaim(field, ulp); !wrong.empty() || claim.kind != ASSAY_CLAIM_BOUND) return wrong;
+  const std::pair<const char*, double> numbers[] = {
+      {"terms", claim.terms}, {"keys", claim.keys}, {"scores", claim.scores}, {"scores_dim", claim.scores_dim}};
+  for (const auto& [name, number] : numbers) {
+    if (number >= 0 && std::isfinite(number)) continue;
+    return fmt::format("claims {}.{} = {}; use a finite number >= 0", field, name, number);
+  }
+  return {};
+}
 
-std::string WrongKernel(const char* op, const assay_row_kernel& kernel) {
+template <class Kernel>
+std::uint32_t DtypesOf(const Kernel& kernel) {
+  return kernel.dtypes == 0 ? 1U << ASSAY_F32 : kernel.dtypes;
+}
+
+template <class Kernel>
+std::string WrongKernel(const char* op, const Kernel& kernel) {
   if (kernel.run == nullptr) return {};
   const std::uint32_t dtypes = DtypesOf(kernel);
   if ((dtypes & ~kAllDtypes) != 0) {
@@ -67,14 +85,35 @@ std::string WrongKernel(const char* op, const assay_row_kernel& kernel) {
   return {};
 }
 
-OpInfo ReadKernel(const assay_row_kernel& kernel, std::uint64_t features) {
+void CopyClaims(const assay_row_kernel& kernel, OpInfo* info) {
+  std::copy(std::begin(kernel.claims), std::end(kernel.claims), info->claims.begin());
+}
+void CopyClaims(const assay_attention_kernel& kernel, OpInfo* info) {
+  std::copy(std::begin(kernel.claims), std::end(kernel.claims), info->attention_claims.begin());
+}
+
+template <class Kernel>
+OpInfo ReadKernel(const Kernel& kernel, std::uint64_t features) {
   OpInfo info;
   if (kernel.run == nullptr) return info;
   info.implemented = true;
   info.dtypes = DtypesOf(kernel);
   info.features = features & ~kernel.without & ASSAY_FEATURES_ALL;  // a newer minor version's are ignored
-  std::copy(std::begin(kernel.claims), std::end(kernel.claims), info.claims.begin());
+  CopyClaims(kernel, &info);
   return info;
+}
+
+// Calls visit(op, kernel) for every operation.
+template <class Visit>
+void ForEachKernel(const assay_subject& table, Visit visit) {
+  for (int i = 0; i < ASSAY_NUM_OPS; ++i) {
+    const auto op = static_cast<assay_op>(i);
+    if (IsAttention(op)) {
+      visit(op, AttentionKernelOf(table, op));
+    } else {
+      visit(op, KernelOf(table, op));
+    }
+  }
 }
 
 }  // namespace
@@ -101,8 +140,19 @@ const assay_row_kernel& KernelOf(const assay_subject& table, assay_op op) {
       return table.sparsemax;
     case ASSAY_SPARSEMAX_BACKWARD:
       return table.sparsemax_backward;
+    case ASSAY_ATTENTION:
+    case ASSAY_ATTENTION_BACKWARD:
+      break;
   }
-  throw std::invalid_argument("op holds no value of its enumeration");
+  throw std::invalid_argument("op is none of rows");
+}
+
+const assay_attention_kernel& AttentionKernelOf(const assay_subject& table, assay_op op) {
+  static constexpr assay_attention_kernel kNone = {};
+  const bool forward = op == ASSAY_ATTENTION;
+  const std::size_t at = forward ? offsetof(assay_subject, attention) : offsetof(assay_subject, attention_backward);
+  if (table.struct_size < at + sizeof(assay_attention_kernel)) return kNone;
+  return forward ? table.attention : table.attention_backward;
 }
 
 std::string ReadTable(const assay_subject* table, Declaration* declaration) {
@@ -111,7 +161,7 @@ std::string ReadTable(const assay_subject* table, Declaration* declaration) {
     return fmt::format("built for ABI {}, this program speaks {}: rebuild it with this version's assay/assay.h",
                        table->abi_major, ASSAY_ABI_MAJOR);
   }
-  if (table->struct_size < sizeof(assay_subject)) {
+  if (table->struct_size < kSmallestTable) {
     return fmt::format(
         "its table says struct_size = {}, ABI {}.{} has {}: set .struct_size = sizeof(assay_subject), and rebuild it "
         "with this version's assay/assay.h",
@@ -119,11 +169,12 @@ std::string ReadTable(const assay_subject* table, Declaration* declaration) {
   }
   if (table->name == nullptr || table->name[0] == '\0') return "its table has no name; set .name";
   bool any = false;
-  for (int i = 0; i < ASSAY_NUM_ROW_OPS; ++i) {
-    const auto op = static_cast<assay_op>(i);
-    any = any || KernelOf(*table, op).run != nullptr;
-    if (std::string wrong = WrongKernel(OpName(op), KernelOf(*table, op)); !wrong.empty()) return wrong;
-  }
+  std::string wrong;
+  ForEachKernel(*table, [&](assay_op op, const auto& kernel) {
+    any = any || kernel.run != nullptr;
+    if (wrong.empty()) wrong = WrongKernel(OpName(op), kernel);
+  });
+  if (!wrong.empty()) return wrong;
   if (!any) return "implements no operation; set .softmax.run, or that of another operation, to its function";
   const std::int32_t unmasked = Convention(table->empty_row_unmasked, ASSAY_EMPTY_ROW_NAN);
   const std::int32_t masked = Convention(table->empty_row_masked, ASSAY_EMPTY_ROW_ZERO);
@@ -152,10 +203,9 @@ std::string ReadTable(const assay_subject* table, Declaration* declaration) {
   declaration->plus_inf = table->plus_inf;
   declaration->alignment_bytes = alignment;
   declaration->over_read_bytes = table->over_read_bytes;
-  for (int i = 0; i < ASSAY_NUM_ROW_OPS; ++i) {
-    const auto op = static_cast<assay_op>(i);
-    declaration->ops[static_cast<std::size_t>(i)] = ReadKernel(KernelOf(*table, op), table->features);
-  }
+  ForEachKernel(*table, [&](assay_op op, const auto& kernel) {
+    declaration->ops[static_cast<std::size_t>(op)] = ReadKernel(kernel, table->features);
+  });
   return {};
 }
 
@@ -181,7 +231,7 @@ SubjectInfo InfoOf(const assay_subject& table) {
 }
 
 assay_status StatusOf(std::int32_t returned, std::string* detail) {
-  if (returned >= ASSAY_OK && returned <= ASSAY_BAD_PARAMETER) return static_cast<assay_status>(returned);
+  if (returned >= ASSAY_OK && returned <= ASSAY_SMALL_SCRATCH) return static_cast<assay_status>(returned);
   *detail = fmt::format("returned {}, which is no assay_status", returned);
   return ASSAY_BAD_ENUM;
 }

@@ -22,7 +22,7 @@ struct Declaration {
   std::int32_t plus_inf;
   std::uint64_t alignment_bytes;
   std::uint64_t over_read_bytes;
-  std::array<OpInfo, ASSAY_NUM_ROW_OPS> ops;
+  std::array<OpInfo, ASSAY_NUM_OPS> ops;
 };
 
 // Why this table cannot be used, with the remedy; empty, and `declaration` filled, when it can. May crash on a table
@@ -34,8 +34,11 @@ SubjectInfo ToInfo(const Declaration& declaration);
 // The info of a table that is part of this program. Throws std::invalid_argument where ReadTable refuses.
 SubjectInfo InfoOf(const assay_subject& table);
 
-// The table's entry for an operation.
+// The table's entry for an operation of rows.
 const assay_row_kernel& KernelOf(const assay_subject& table, assay_op op);
+
+// The table's entry for attention or its backward: one without `run` where the table ends before it (ABI 1.1).
+const assay_attention_kernel& AttentionKernelOf(const assay_subject& table, assay_op op);
 
 // What the number that a kernel returned stands for; a number without a name becomes ASSAY_BAD_ENUM and says so in
 // `detail`.

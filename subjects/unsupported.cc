@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What a case needs against what a subject declares, and what is left of a case without what the subject lacks. The
-// two functions go through the same list in the same order.
+// two functions go through the same list in the same order. Attention has a list of its own (unsupported_attention.cc).
+
+#include "subjects/unsupported.h"
 
 #include <cmath>
+#include <utility>
 
 #include "subjects/layout.h"
-#include "subjects/subject.h"
 
 namespace assay::subjects {
 namespace {
@@ -57,9 +59,10 @@ bool HasStrides(const OpInfo& op) { return (op.features & (ASSAY_FEATURE_ROW_STR
 // Whether alignment alone makes a row stride larger than it would be.
 bool AlignmentAddsStride(const SubjectInfo& info, const Case& c) {
   const auto adds = [&](Role role) {
-    return ExtentOf(c, role, info.alignment_bytes).row_stride != ExtentOf(c, role).row_stride;
+    return ExtentOf(c, role, info.alignment_bytes).strides != ExtentOf(c, role).strides;
   };
-  bool any = adds(Role::kOut);
+  bool any = false;
+  for (const Role role : OutputsOf(c)) any = any || adds(role);
   ForEachInput(c, [&](Role role, const Operand&) { any = any || adds(role); });
   return any;
 }
@@ -103,23 +106,63 @@ void WithoutReduction(Case* c) {
   for (std::size_t row = 0; row < c->rows; ++row) c->upstream.values.SetBits(row, value);
 }
 
+}  // namespace
+
 void ConvertTo(assay_dtype dtype, Case* c) {
   c->dtype = dtype;
   ForEachInput(*c, [&](Role role, Operand& operand) {
-    if (role == Role::kMask || role == Role::kLabels) return;
-    Array converted(ElementOf(dtype), operand.values.size());
+    const Element to = ElementOf(*c, role);
+    if (operand.values.element() == to) return;
+    Array converted(to, operand.values.size());
     for (std::size_t i = 0; i < converted.size(); ++i) converted.Set(i, operand.values[i]);
     operand.values = std::move(converted);
   });
 }
 
-}  // namespace
+bool AlignmentAsksForStrides(const SubjectInfo& info, const Case& c) {
+  return !HasStrides(info.For(c.op)) && AlignmentAddsStride(info, c);
+}
+
+std::string WhyNotLaidOut(const SubjectInfo& info, const Case& c) {
+  const OpInfo& op = info.For(c.op);
+  bool served = true;
+  bool gap_alone = true;
+  const auto consider = [&](const Layout& layout) {
+    served = served && ServesLayout(op, layout);
+    gap_alone = gap_alone && LayoutNeeds(layout) != ASSAY_FEATURE_ANY_STRIDE;
+  };
+  for (const Role role : OutputsOf(c)) consider(LayoutOf(c, role));
+  ForEachInput(c, [&](Role, const Operand& operand) { consider(operand.layout); });
+  if (!served && !gap_alone) return "no strides but positive row strides";
+  if (!served || AlignmentAsksForStrides(info, c)) return "no row strides other than cols";
+  if (c.in_place && !info.Can(c.op, ASSAY_FEATURE_IN_PLACE)) return "not in place";
+  return {};
+}
+
+void SimplifyLayouts(const SubjectInfo& info, Case* c) {
+  const OpInfo& op = info.For(c->op);
+  if (c->in_place && !info.Can(c->op, ASSAY_FEATURE_IN_PLACE)) {
+    c->out = LayoutOf(*c, Role::kOut);
+    c->in_place = false;
+  }
+  const auto simplify = [&](Layout* layout) {
+    if (ServesLayout(op, *layout)) return;
+    const std::size_t gap = info.Can(c->op, ASSAY_FEATURE_ROW_STRIDE) ? layout->gap : 0;
+    *layout = {};
+    layout->gap = gap;
+  };
+  ForEachInput(*c, [&](Role, Operand& operand) { simplify(&operand.layout); });
+  for (const Role role : OutputsOf(*c)) {
+    if (role != Role::kOut || !c->in_place) simplify(&OutLayout(*c, role));
+  }
+}
 
 std::string WhyUnsupported(const SubjectInfo& info, const Case& c) {
   const OpInfo& op = info.For(c.op);
   const auto lacks = [&](std::uint64_t features) { return (op.features & features) != features; };
   if (!op.implemented) return std::string("no ") + OpName(c.op);
   if (!info.Has(c.op, c.dtype)) return std::string("no ") + ElementName(ElementOf(c.dtype));
+  if (IsAttention(c.op)) return WhyNoAttention(info, c);
   if (c.mask.given && lacks(ASSAY_FEATURE_MASK)) return "no mask";
   if (c.bias.given && lacks(ASSAY_FEATURE_BIAS)) return "no bias";
   if (c.targets.given && lacks(ASSAY_FEATURE_PROBABILITY_TARGETS)) return "no probability targets";
@@ -134,15 +177,7 @@ std::string WhyUnsupported(const SubjectInfo& info, const Case& c) {
     return limit ? "no temperature limits (T = 0, T = inf)" : "no temperature";
   }
   if (lacks(smoothing)) return "no label smoothing";
-  bool served = ServesLayout(op, LayoutOf(c, Role::kOut));
-  bool gap_alone = LayoutNeeds(LayoutOf(c, Role::kOut)) != ASSAY_FEATURE_ANY_STRIDE;
-  ForEachInput(c, [&](Role, const Operand& operand) {
-    served = served && ServesLayout(op, operand.layout);
-    gap_alone = gap_alone && LayoutNeeds(operand.layout) != ASSAY_FEATURE_ANY_STRIDE;
-  });
-  if (!served && !gap_alone) return "no strides but positive row strides";
-  if (!served || (!HasStrides(op) && AlignmentAddsStride(info, c))) return "no row strides other than cols";
-  if (c.in_place && lacks(ASSAY_FEATURE_IN_PLACE)) return "not in place";
+  if (std::string why = WhyNotLaidOut(info, c); !why.empty()) return why;
   if (!ObeysEmptyRow(info, c)) return "no choice of empty_row";
   return {};
 }
@@ -155,6 +190,7 @@ Case Supported(Case c, const SubjectInfo& info) {
     const auto dtype = static_cast<assay_dtype>(i);
     if (info.Has(c.op, dtype)) ConvertTo(dtype, &c);
   }
+  if (IsAttention(c.op)) return SupportedAttention(std::move(c), info);
   if (c.mask.given && lacks(ASSAY_FEATURE_MASK)) Take(c, Role::kMask);
   if (c.bias.given && lacks(ASSAY_FEATURE_BIAS)) Take(c, Role::kBias);
   if (c.targets.given && lacks(ASSAY_FEATURE_PROBABILITY_TARGETS)) TargetsToLabels(&c);
@@ -167,19 +203,8 @@ Case Supported(Case c, const SubjectInfo& info) {
   if (lacks(TemperatureNeeds(c))) c.temperature = 1;
   if (lacks(SmoothingNeeds(c))) c.label_smoothing = 0;
   if (lacks(ASSAY_FEATURE_STATUS) && HasBadLabel(c)) MendLabels(&c);
-  if (c.in_place && lacks(ASSAY_FEATURE_IN_PLACE)) {
-    c.out = LayoutOf(c, Role::kOut);
-    c.in_place = false;
-  }
-  const auto simplify = [&](Layout* layout) {
-    if (ServesLayout(op, *layout)) return;
-    const std::size_t gap = lacks(ASSAY_FEATURE_ROW_STRIDE) ? 0 : layout->gap;
-    *layout = {};
-    layout->gap = gap;
-  };
-  ForEachInput(c, [&](Role, Operand& operand) { simplify(&operand.layout); });
-  if (!c.in_place) simplify(&c.out);
-  if (c.rows > 1 && !HasStrides(op) && AlignmentAddsStride(info, c)) c = OneRow(c, 0);
+  SimplifyLayouts(info, &c);
+  if (c.rows > 1 && AlignmentAsksForStrides(info, c)) c = OneRow(c, 0);
   if (!ObeysEmptyRow(info, c)) c.empty_row = ASSAY_EMPTY_ROW_AUTO;
   return c;
 }

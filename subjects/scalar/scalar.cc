@@ -70,6 +70,8 @@ BuiltIn Make(const char* name, const char* description) {
       .cross_entropy_backward = Kernel<Family, ASSAY_CROSS_ENTROPY_BACKWARD>(),
       .sparsemax = Kernel<Family, ASSAY_SPARSEMAX>(),
       .sparsemax_backward = Kernel<Family, ASSAY_SPARSEMAX_BACKWARD>(),
+      .attention = {},
+      .attention_backward = {},
   };
   return {.name = name, .kind = Kind::kReference, .breaks = "", .mechanism = "", .table = &table};
 }
@@ -114,6 +116,9 @@ assay_claim ScalarClaim(assay_op op, assay_dtype dtype) {
     case ASSAY_LOG_SOFTMAX_BACKWARD:
     case ASSAY_SPARSEMAX_BACKWARD:
       return bound(0.501, 0x1p-58);
+    case ASSAY_ATTENTION:
+    case ASSAY_ATTENTION_BACKWARD:
+      break;
   }
   return bound(2, 0);
 }
