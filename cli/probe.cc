@@ -129,7 +129,7 @@ int Probe(const ProbeOptions& options) {
   if (info.plus_inf == ASSAY_PLUS_INF_ANYTHING) fmt::print("  +inf        what a row with +inf gives is not checked\n");
   if (info.alignment_bytes > 1) fmt::print("  alignment   rows start at multiples of {} bytes\n", info.alignment_bytes);
   if (info.over_read_bytes > 0) fmt::print("  over-read   up to {} bytes past a buffer\n", info.over_read_bytes);
-  for (int op = 0; op < ASSAY_NUM_ROW_OPS; ++op) PrintOperation(info, static_cast<assay_op>(op));
+  for (int op = 0; op < ASSAY_NUM_OPS; ++op) PrintOperation(info, static_cast<assay_op>(op));
 
   std::size_t checked = 0;
   std::size_t nightly = 0;

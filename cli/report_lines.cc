@@ -24,7 +24,7 @@ constexpr std::size_t kIndent = 13;
 // The operations in which the law was violated.
 properties::Ops ViolatedOps(const PropertyResult& result) {
   properties::Ops ops = 0;
-  for (int op = 0; op < ASSAY_NUM_ROW_OPS; ++op) {
+  for (int op = 0; op < ASSAY_NUM_OPS; ++op) {
     for (const Tally& tally : result.tallies[op]) {
       if (tally.violated > 0) ops |= properties::Of(static_cast<assay_op>(op));
     }
@@ -35,7 +35,7 @@ properties::Ops ViolatedOps(const PropertyResult& result) {
 // The operations of which some case was judged.
 properties::Ops JudgedOps(const PropertyResult& result) {
   properties::Ops ops = 0;
-  for (int op = 0; op < ASSAY_NUM_ROW_OPS; ++op) {
+  for (int op = 0; op < ASSAY_NUM_OPS; ++op) {
     for (const Tally& tally : result.tallies[op]) {
       if (tally.cases > 0) ops |= properties::Of(static_cast<assay_op>(op));
     }
@@ -151,7 +151,7 @@ void PrintOperations(const CheckRun& run) {
   }
   if (run.laws.size() < 2) return;
   fmt::print("  {:24} {:5} {:>9} {:>9} {:>15}\n", "operation", "dtype", "cases", "violated", "error / bound");
-  for (int op = 0; op < ASSAY_NUM_ROW_OPS; ++op) {
+  for (int op = 0; op < ASSAY_NUM_OPS; ++op) {
     for (int dtype = 0; dtype < ASSAY_NUM_DTYPES; ++dtype) {
       Tally all;
       for (const LawResult& law : run.laws) {

@@ -80,7 +80,7 @@ json ToJson(const LawResult& law, const fs::path& folder) {
             {"skip_reason", r.skip_reason},
             {"doubt", r.doubt}};
   j["tallies"] = json::array();
-  for (int op = 0; op < ASSAY_NUM_ROW_OPS; ++op) {
+  for (int op = 0; op < ASSAY_NUM_OPS; ++op) {
     for (int dtype = 0; dtype < ASSAY_NUM_DTYPES; ++dtype) {
       const properties::Tally& t = r.tallies[op][dtype];
       if (t.cases == 0) continue;
@@ -127,7 +127,7 @@ LawResult LawFrom(const json& j, const fs::path& folder) {
         t.at("cases"), t.at("holds"), t.at("violated"), Number(t.at("severity"))};
   }
   for (const json& d : j.at("deaths")) {
-    if (d.at("op").get<unsigned>() >= ASSAY_NUM_ROW_OPS) throw std::out_of_range("deaths: no such operation");
+    if (d.at("op").get<unsigned>() >= ASSAY_NUM_OPS) throw std::out_of_range("deaths: no such operation");
     r.deaths.push_back({d.at("index"), static_cast<assay_op>(d.at("op").get<int>()), d.at("how")});
   }
   for (const json& f : j.at("findings")) {

@@ -51,7 +51,7 @@ properties::Ops SelectOps(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     const properties::Ops before = ops;
     std::vector<std::string_view> known;
-    for (int op = 0; op < ASSAY_NUM_ROW_OPS; ++op) {
+    for (int op = 0; op < ASSAY_NUM_OPS; ++op) {
       known.push_back(subjects::OpName(static_cast<assay_op>(op)));
       if (name == known.back()) ops |= properties::Of(static_cast<assay_op>(op));
     }
@@ -66,7 +66,7 @@ properties::Ops SelectOps(const std::vector<std::string>& names) {
 std::string OpsText(properties::Ops ops) {
   if (ops == properties::kAllOps) return "all operations";
   std::string text;
-  for (int op = 0; op < ASSAY_NUM_ROW_OPS; ++op) {
+  for (int op = 0; op < ASSAY_NUM_OPS; ++op) {
     if ((ops & properties::Of(static_cast<assay_op>(op))) == 0) continue;
     text += (text.empty() ? "" : ", ") + std::string(subjects::OpName(static_cast<assay_op>(op)));
   }
@@ -75,7 +75,7 @@ std::string OpsText(properties::Ops ops) {
 
 properties::Ops SubjectOps(const subjects::SubjectInfo& info) {
   properties::Ops ops = 0;
-  for (int op = 0; op < ASSAY_NUM_ROW_OPS; ++op) {
+  for (int op = 0; op < ASSAY_NUM_OPS; ++op) {
     if (info.For(static_cast<assay_op>(op)).implemented) ops |= properties::Of(static_cast<assay_op>(op));
   }
   return ops;

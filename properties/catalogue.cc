@@ -12,7 +12,7 @@ namespace assay::properties {
 std::span<const Property> Catalogue() {
   static const std::vector<Property> catalogue = [] {
     std::vector<Property> all;
-    for (const auto part : {RowLaws(), LogLaws(), GradientLaws(), SparsemaxLaws(), MachineLaws()}) {
+    for (const auto part : {RowLaws(), LogLaws(), GradientLaws(), SparsemaxLaws(), MachineLaws(), AttentionLaws()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;

@@ -34,6 +34,8 @@ const char* GroupName(Group group) {
       return "sparsemax";
     case Group::kMachine:
       return "machine";
+    case Group::kAttention:
+      return "attention";
   }
   return "?";
 }

@@ -15,5 +15,6 @@ std::span<const Property> LogLaws();        // log_laws.cc: log_softmax and logs
 std::span<const Property> GradientLaws();   // gradient_laws.cc: backward operations and the loss
 std::span<const Property> SparsemaxLaws();  // sparsemax_laws.cc
 std::span<const Property> MachineLaws();    // machine_laws.cc: memory, independence, environment, arguments
+std::span<const Property> AttentionLaws();  // attention_laws.cc: attention and its backward
 
 }  // namespace assay::properties

@@ -22,7 +22,7 @@ namespace assay::properties {
 enum class Verdict { kHolds, kViolated, kUndecided, kNotApplicable };
 const char* VerdictName(Verdict verdict);
 
-// The output element that decides, where there is one.
+// The output element that decides, where there is one. Of attention: `row` counts the first three dimensions.
 struct Witness {
   std::size_t row = 0;
   std::size_t col = 0;
@@ -46,13 +46,15 @@ struct Context {
 };
 
 // The sections of the catalogue.
-enum class Group { kRow, kLog, kGradient, kSparsemax, kMachine };
+enum class Group { kRow, kLog, kGradient, kSparsemax, kMachine, kAttention };
 const char* GroupName(Group group);
 
 // Sets of operations.
 using Ops = std::uint32_t;
 constexpr Ops Of(assay_op op) { return Ops{1} << op; }
-inline constexpr Ops kAllOps = (Ops{1} << ASSAY_NUM_ROW_OPS) - 1;
+inline constexpr Ops kAllOps = (Ops{1} << ASSAY_NUM_OPS) - 1;
+inline constexpr Ops kRowOps = (Ops{1} << ASSAY_NUM_ROW_OPS) - 1;
+inline constexpr Ops kAttentionOps = Of(ASSAY_ATTENTION) | Of(ASSAY_ATTENTION_BACKWARD);
 inline constexpr Ops kActivations =  // [rows, cols] of logits to [rows, cols]
     Of(ASSAY_SOFTMAX) | Of(ASSAY_LOG_SOFTMAX) | Of(ASSAY_SIGMOID) | Of(ASSAY_SPARSEMAX);
 inline constexpr Ops kActivationBackwards =

@@ -22,7 +22,7 @@ constexpr Ops kWithLogits = kForward | kLosses;
 constexpr Property kLaws[] = {
     {"simplex", Group::kRow, kSoftmax, "The shares of a row lie in [0, 1] and sum to 1 within their own errors.",
      "sums in f32, missing normalisation, negative shares", WithFiniteRows, CheckSimplex},
-    {"accuracy", Group::kRow, kAllOps, "Every result lies within the claimed distance of its exact value.",
+    {"accuracy", Group::kRow, kRowOps, "Every result lies within the claimed distance of its exact value.",
      "x - max rounded, poor exponentials, flushed subnormals", WithExactResult, CheckAccuracy, true},
     {"exact_shift", Group::kRow, kShares | kLosses,
      "Adding a representable constant to a whole row leaves its shares unchanged.",
@@ -31,7 +31,7 @@ constexpr Property kLaws[] = {
      "tails computed by another formula than whole vectors", WithScores, CheckOrder},
     {"ratio", Group::kRow, kSoftmax, "Two shares stand in the ratio exp(z_i - z_j) of their scores.",
      "clamped or truncated exponentials, scores rounded twice", WithScores, CheckRatio},
-    {"permutation", Group::kRow, kAllOps, "Permuting the columns permutes the results.",
+    {"permutation", Group::kRow, kRowOps, "Permuting the columns permutes the results.",
      "lanes that differ, sums that depend on where the large terms lie", WithFiniteRows, CheckPermutation},
     {"duplication", Group::kRow, kSums, "With every entry twice, shares halve and the log-sum-exp rises by log 2.",
      "dropped or padded tails, sums of a fixed length", WithScores, CheckDuplication},

@@ -168,7 +168,7 @@ bool Speaks(const Property& property, const subjects::SubjectInfo& info, Ops ops
 
 std::uint64_t CasesOf(const Property& property, const subjects::SubjectInfo& info, Ops ops, std::uint64_t cases) {
   std::uint64_t pairs = 0;
-  for (int op = 0; op < ASSAY_NUM_ROW_OPS; ++op) {
+  for (int op = 0; op < ASSAY_NUM_OPS; ++op) {
     for (int dtype = 0; dtype < ASSAY_NUM_DTYPES; ++dtype) {
       const auto one = static_cast<assay_op>(op);
       pairs += (property.ops & ops & Of(one)) != 0 && info.Has(one, static_cast<assay_dtype>(dtype)) ? 1 : 0;
@@ -192,7 +192,7 @@ PropertyResult RunProperty(const Property& property, subjects::Subject& subject,
   }
   Watched watched(subject);
   Context context{watched, options.tier};
-  std::array<std::uint64_t, ASSAY_NUM_ROW_OPS> last;
+  std::array<std::uint64_t, ASSAY_NUM_OPS> last;
   last.fill(UINT64_MAX);
   const std::uint64_t end_index = CasesOf(property, subject.info(), options.ops, options.cases);
   for (std::uint64_t i = options.shard; i < end_index; i += options.num_shards) {

@@ -73,7 +73,7 @@ struct PropertyResult {
   bool ran_out_of_time = false;
   std::string skip_reason;  // of one that was not applicable
   std::string doubt;        // of one undecided
-  std::array<std::array<Tally, ASSAY_NUM_DTYPES>, ASSAY_NUM_ROW_OPS> tallies = {};
+  std::array<std::array<Tally, ASSAY_NUM_DTYPES>, ASSAY_NUM_OPS> tallies = {};
   std::vector<Finding> findings;  // distinct minimal cases, by index, at most max_findings for each op
   std::vector<Death> deaths;      // by index, at most kQuarantineAfter for each (op, how)
 };

@@ -83,7 +83,7 @@ rc::Seq<rc::Shrinkable<Case>> Smaller(const Case& c, const Property& property, c
 std::optional<Choice> ChoiceAt(const Property& property, const subjects::SubjectInfo& info, Ops ops,
                                std::uint64_t index) {
   std::vector<assay_op> chosen;
-  for (int i = 0; i < ASSAY_NUM_ROW_OPS; ++i) {
+  for (int i = 0; i < ASSAY_NUM_OPS; ++i) {
     const auto op = static_cast<assay_op>(i);
     const bool wanted = (property.ops & ops & Of(op)) != 0;
     if (wanted && info.For(op).implemented && info.For(op).dtypes != 0) chosen.push_back(op);
