@@ -37,6 +37,19 @@ Judgement NotApplicable(std::string reason);
 // A violation at output i of the case: "entry [r, c] is GOT, but <what>", with a witness.
 Judgement ViolatedAt(const Case& c, const Array& out, std::size_t i, const std::string& what, double want,
                      double severity);
+// The same of any output of the case; `values` is what it holds.
+Judgement ViolatedAt(const Case& c, Role output, const Array& values, std::size_t i, const std::string& what,
+                     double want, double severity);
+
+// Calls visit(role, values) for every output of a call of the case, in the order of subjects::OutputsOf.
+template <class Visit>
+void ForEachOutput(const Case& c, const subjects::RunResult& result, Visit visit) {
+  const std::vector<Role> roles = subjects::OutputsOf(c);
+  for (std::size_t k = 0; k < roles.size(); ++k) visit(roles[k], k == 0 ? result.out : result.more.at(k - 1));
+}
+
+// For people: "entry [1, 2]"; of attention "out [0, 1, 2, 3]" (batch, head, position, dimension), "lse [0, 1, 2]".
+std::string PlaceText(const Case& c, Role output, std::size_t i);
 
 // The visible part of a row.
 struct RowShape {
@@ -54,6 +67,11 @@ double ScoreAt(const Case& c, std::size_t row, std::size_t col);
 // [r, c] is A <how_a> but B <how_b>", holds where there is none. `c` names the entries.
 Judgement SameBitsOrViolated(const Case& c, const Array& a, const std::string& how_a, const Array& b,
                              const std::string& how_b);
+Judgement SameBitsOrViolated(const Case& c, Role output, const Array& a, const std::string& how_a, const Array& b,
+                             const std::string& how_b);
+// The same of all outputs of two calls.
+Judgement SameResultsOrViolated(const Case& c, const subjects::RunResult& a, const std::string& how_a,
+                                const subjects::RunResult& b, const std::string& how_b);
 
 // Two results of the case whose exact values are equal: the same bits where the subject claims correct rounding, else
 // no further apart than both their bounds allow (`bounds` are those of c for both, or each its own).
