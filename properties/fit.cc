@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "properties/fit_attention.h"
 #include "subjects/random.h"
 
 namespace assay::properties {
@@ -134,6 +135,7 @@ void MakeFinite(Array& values, std::size_t i) {
 }
 
 Case Settled(Case c) {
+  if (subjects::IsAttention(c.op)) return SettledAttention(std::move(c));
   for (int i = 0; i < subjects::kInputRoles; ++i) {
     const auto role = static_cast<Role>(i);
     if (c.operand(role).given && !Reads(c, role)) subjects::Take(c, role);
@@ -166,6 +168,7 @@ Case Settled(Case c) {
 }
 
 Case Valid(Case c) {
+  if (subjects::IsAttention(c.op)) return ValidAttention(std::move(c));
   c = Settled(std::move(c));
   if (std::isnan(c.temperature)) c.temperature = 1;
   if (c.temperature < 0) c.temperature = -c.temperature;
@@ -185,6 +188,7 @@ Case Valid(Case c) {
 }
 
 Case WithFiniteRows(Case c) {
+  if (subjects::IsAttention(c.op)) return FiniteAttention(std::move(c));
   c = Valid(std::move(c));
   for (std::size_t i = 0; i < c.rows * c.cols; ++i) {
     if (subjects::HasLogits(c.op)) {
@@ -281,6 +285,11 @@ Case OutOfPlace(Case c) {
 
 Case InPlace(Case c) {
   c = Valid(std::move(c));
+  if (c.op == ASSAY_ATTENTION && c.attention.head_dim != c.attention.value_dim) {
+    subjects::Attention to = c.attention;
+    to.value_dim = to.head_dim;
+    c = Reshaped(std::move(c), to);
+  }
   c.in_place = subjects::CanBeInPlace(c.op);
   return Settled(std::move(c));
 }

@@ -11,6 +11,9 @@ namespace assay::properties {
 
 using subjects::Case;
 
+// Of attention, Settled, Valid, WithFiniteRows, OutOfPlace and InPlace mean what fit_attention.h says; the others are
+// of rows.
+
 // Operands that the operation does not read taken out, those it needs given (labels where a loss has neither labels nor
 // targets), and no layout that contradicts the values: a row repeated by stride 0 where the rows differ, or in place.
 Case Settled(Case c);
