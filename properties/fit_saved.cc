@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "properties/fit.h"
+#include "properties/portable.h"
 #include "subjects/random.h"
 
 namespace assay::properties {
@@ -15,17 +16,6 @@ namespace {
 using subjects::Array;
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
-
-// e^x for x <= 0 within a few 2^-52, by IEEE operations alone, the same on every machine (libm is not): argument
-// reduction by ln 2 in two words (Cody & Waite 1980), then the Taylor series.
-double PortableExp(double x) {
-  if (x < -745) return 0;
-  const double k = std::floor(x * 0x1.71547652b82fep+0 + 0.5);
-  const double r = (x - k * 0x1.62e42feep-1) - k * 0x1.a39ef35793c76p-33;
-  double sum = 1;
-  for (int i = 16; i > 0; --i) sum = 1 + r / i * sum;
-  return std::ldexp(sum, static_cast<int>(k));
-}
 
 // How far a sum of n shares may lie from 1 by the rounding of each: 2 u of it twice over, and the sum's own in double.
 double SumSlack(const Case& c, double spread) {

@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "properties/engine/attention.h"
 #include "properties/engine/operands.h"
 #include "properties/shrink.h"
 
@@ -38,6 +39,10 @@ rc::Gen<double> Temperature() {
 }
 
 Case Draw(Choice choice) {
+  if (subjects::IsAttention(choice.op)) {
+    const auto key = *rc::gen::resize(100, rc::gen::arbitrary<std::uint64_t>());
+    return DrawAttention(choice.op, choice.dtype, key);
+  }
   const std::size_t cols = *Cols();
   std::size_t rows = *rc::gen::weightedElement<std::size_t>({{8, 1}, {3, 2}, {2, 3}, {1, 5}, {1, 0}});
   if (cols > 500) rows = std::min<std::size_t>(rows, 2);

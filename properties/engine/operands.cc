@@ -116,17 +116,6 @@ void FillLabels(Case& c, Random& random) {
   }
 }
 
-subjects::Layout DrawLayout(Random& random) {
-  subjects::Layout layout;
-  if (OneIn(2, random)) layout.gap = random.Below(20);
-  if (!OneIn(3, random)) return layout;  // a row stride alone is the commonest of all
-  if (OneIn(3, random)) layout.step = 1 + random.Below(4);
-  layout.columns_outer = OneIn(3, random);
-  layout.rows_backward = OneIn(4, random);
-  layout.cols_backward = OneIn(4, random);
-  return layout;
-}
-
 // The first row in all, as a broadcast operand has it.
 void RepeatRow(Case& c, Role role) {
   Operand& operand = c.operand(role);
@@ -310,6 +299,17 @@ void FillLoss(Case& c, Random& random) {
     c.upstream.values.Set(i, OneIn(4, random) ? OneOf({0, 1, -1, large / 4, 0x1p-20}, random) : 2 * random.Normal());
     if (OneIn(24, random)) c.upstream.values.Set(i, OneOf({kInf, -kInf, kNaN}, random));
   }
+}
+
+subjects::Layout DrawLayout(Random& random) {
+  subjects::Layout layout;
+  if (OneIn(2, random)) layout.gap = random.Below(20);
+  if (!OneIn(3, random)) return layout;  // a row stride alone is the commonest of all
+  if (OneIn(3, random)) layout.step = 1 + random.Below(4);
+  layout.columns_outer = OneIn(3, random);
+  layout.rows_backward = OneIn(4, random);
+  layout.cols_backward = OneIn(4, random);
+  return layout;
 }
 
 void DrawLayouts(Case& c, Random& random) {

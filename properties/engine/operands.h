@@ -44,6 +44,8 @@ void FillSaved(subjects::Case& c, subjects::Random& random);
 void FillUpstream(subjects::Case& c, subjects::Random& random);
 // Labels or targets, reduction, smoothing, ignore_index, and for the gradient maybe upstream.
 void FillLoss(subjects::Case& c, subjects::Random& random);
+// One of the layouts of DrawLayouts, which row operations and attention share: gap, step, order and direction.
+subjects::Layout DrawLayout(subjects::Random& random);
 // Where the operands and out lie: dense half of the time.
 void DrawLayouts(subjects::Case& c, subjects::Random& random);
 
