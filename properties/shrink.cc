@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <tuple>
 
+#include "properties/shrink_attention.h"
+
 namespace assay::properties {
 namespace {
 
@@ -21,10 +23,11 @@ using Kind = Step::Kind;
 // Single entries and columns are tried up to this many; longer rows lose whole ranges first.
 constexpr std::size_t kFew = 64;
 
-bool IsNumber(Role role) { return role != Role::kMask && role != Role::kLabels; }
+bool IsNumber(Role role) { return role != Role::kMask && role != Role::kLabels && role != Role::kLengths; }
 
 bool IsOptional(const Case& c, Role role) {
-  return role == Role::kMask || role == Role::kBias || (role == Role::kUpstream && subjects::IsLoss(c.op));
+  return role == Role::kLengths || role == Role::kSink || role == Role::kMask || role == Role::kBias ||
+         (role == Role::kUpstream && subjects::IsLoss(c.op));
 }
 
 // x with its leading significant bits only; what has no fraction to cut stays.
@@ -47,14 +50,20 @@ std::size_t Length(double x) {
 
 int SwitchesOf(const Layout& layout) {
   return (layout.gap > 0) + (layout.step > 1) + layout.columns_outer + layout.rows_backward + layout.cols_backward +
-         layout.repeats_row;
+         layout.repeats_row + layout.heads_inner + layout.repeats_head + layout.repeats_batch;
+}
+
+// Without rows there are no elements; the columns count all the same.
+std::size_t ElementsOf(const Case& c) {
+  return subjects::IsAttention(c.op) ? AttentionWork(c) : std::max<std::size_t>(c.rows, 1) * c.cols;
 }
 
 std::tuple<std::size_t, int, std::size_t, std::size_t, std::uint64_t> MeasureOf(const Case& c) {
   int switches = static_cast<int>(c.rows > 1) + c.in_place + (c.offset > 0) + (c.guard != subjects::Guard::kAfter) +
                  (c.empty_row != ASSAY_EMPTY_ROW_AUTO) + (c.temperature != 1) + c.targets.given +
                  (c.label_smoothing != 0) + (c.reduction != ASSAY_REDUCTION_NONE) + c.has_ignore_index +
-                 SwitchesOf(c.out);
+                 (subjects::IsAttention(c.op) ? AttentionSwitches(c) : 0);
+  for (const Role role : subjects::OutputsOf(c)) switches += SwitchesOf(subjects::OutLayout(c, role));
   std::size_t length = Length(c.label_smoothing);
   subjects::ForEachInput(c, [&](Role role, const Operand& operand) {
     switches += SwitchesOf(operand.layout) + IsOptional(c, role);
@@ -63,13 +72,15 @@ std::tuple<std::size_t, int, std::size_t, std::size_t, std::uint64_t> MeasureOf(
         length += operand.values.Bits(i) == 0;
       } else if (role == Role::kLabels) {
         length += operand.values.Bits(i) != 0;
+      } else if (role == Role::kLengths) {
+        length += operand.values.Bits(i) != c.attention.seq_kv;
       } else {
         length += Length(operand.values[i]);
       }
     }
   });
-  // Without rows there are no elements; the columns count all the same.
-  return {std::max<std::size_t>(c.rows, 1) * c.cols, switches, Length(c.temperature), length, c.law_key};
+  const std::size_t parameter = Length(c.temperature) + Length(c.attention.scale) + Length(c.attention.softcap);
+  return {ElementsOf(c), switches, parameter, length, c.law_key};
 }
 
 Case TargetsToLabels(Case c) {
@@ -108,7 +119,7 @@ Case WithoutReduction(Case c) {
 
 Case Dense(Case c) {
   subjects::ForEachInput(c, [](Role, Operand& operand) { operand.layout = {}; });
-  c.out = {};
+  for (const Role role : subjects::OutputsOf(c)) subjects::OutLayout(c, role) = {};
   return c;
 }
 
@@ -118,7 +129,8 @@ void AddNumberSteps(const Case& c, Role role, std::vector<Step>* steps) {
     steps->push_back({kind, first, last, role});
   };
   for (std::size_t i = 0; i < values.size() && values.size() <= kFew; ++i) {
-    if (role == Role::kMask ? values.Bits(i) == 0 : values.Bits(i) != 0) add(Kind::kZero, i);
+    const std::uint64_t plain = role == Role::kMask ? 1 : role == Role::kLengths ? c.attention.seq_kv : 0;
+    if (role == Role::kMask ? values.Bits(i) == 0 : values.Bits(i) != plain) add(Kind::kZero, i);
     if (!IsNumber(role) || !std::isfinite(values[i])) continue;
     if (std::trunc(values[i]) != values[i]) add(Kind::kWhole, i);
     for (const std::size_t bits : {1, 2, 4, 8, 12, 16}) {
@@ -131,18 +143,20 @@ void AddNumberSteps(const Case& c, Role role, std::vector<Step>* steps) {
 
 std::vector<Step> Steps(const Case& c) {
   std::vector<Step> steps;
-  if (c.rows > 1) {
+  const bool attention = subjects::IsAttention(c.op);
+  if (attention) steps = AttentionSteps(c);
+  if (!attention && c.rows > 1) {
     for (std::size_t r = 0; r < std::min<std::size_t>(c.rows, 8); ++r) steps.push_back({Kind::kKeepRow, r});
   }
-  for (std::size_t length = c.cols / 2; length > 0; length /= 2) {
+  for (std::size_t length = attention ? 0 : c.cols / 2; length > 0; length /= 2) {
     if (length * kFew < c.cols) break;  // more than 64 ranges of this length: first lose longer ones
     for (std::size_t first = 0; first + length <= c.cols; first += length) {
       steps.push_back({Kind::kDropColumns, first, first + length});
     }
   }
-  for (const Kind kind : {Kind::kPlain, Kind::kOutOfPlace, Kind::kDense, Kind::kOffsetZero, Kind::kUnitTemperature,
-                          Kind::kShortTemperature}) {
-    steps.push_back({kind});
+  for (const Kind kind : {Kind::kPlain, Kind::kOutOfPlace, Kind::kDense, Kind::kOffsetZero}) steps.push_back({kind});
+  if (!attention) {
+    for (const Kind kind : {Kind::kUnitTemperature, Kind::kShortTemperature}) steps.push_back({kind});
   }
   if (subjects::IsLoss(c.op)) {
     for (const Kind kind : {Kind::kLabels, Kind::kNoSmoothing, Kind::kNoReduction, Kind::kNoIgnored}) {
@@ -153,7 +167,9 @@ std::vector<Step> Steps(const Case& c) {
     if (IsOptional(c, role)) steps.push_back({Kind::kDropOperand, 0, 0, role});
     if (operand.layout != Layout{}) steps.push_back({Kind::kDenseOperand, 0, 0, role});
   });
-  if (c.out != Layout{}) steps.push_back({Kind::kDenseOperand, 0, 0, Role::kOut});
+  for (const Role role : subjects::OutputsOf(c)) {
+    if (subjects::OutLayout(c, role) != Layout{}) steps.push_back({Kind::kDenseOperand, 0, 0, role});
+  }
   for (std::uint64_t key = 0; key < std::min<std::uint64_t>(c.law_key, 6); ++key) {
     steps.push_back({Kind::kSmallLawKey, static_cast<std::size_t>(key)});
   }
@@ -166,6 +182,7 @@ std::vector<Step> Steps(const Case& c) {
 }
 
 Case Apply(Case c, const Step& step) {
+  if (IsAttentionStep(step)) return ApplyToAttention(std::move(c), step);
   switch (step.kind) {
     case Kind::kKeepRow:
       return subjects::OneRow(c, step.first);
@@ -180,7 +197,7 @@ Case Apply(Case c, const Step& step) {
     case Kind::kDense:
       return Dense(std::move(c));
     case Kind::kDenseOperand:
-      (step.role == Role::kOut ? c.out : c.operand(step.role).layout) = {};
+      (step.role >= Role::kOut ? subjects::OutLayout(c, step.role) : c.operand(step.role).layout) = {};
       return c;
     case Kind::kOutOfPlace:
       c.in_place = false;
@@ -220,7 +237,7 @@ Case Apply(Case c, const Step& step) {
       }
       return c;
     case Kind::kZero:
-      values.SetBits(step.first, step.role == Role::kMask ? 1 : 0);
+      values.SetBits(step.first, step.role == Role::kMask ? 1 : step.role == Role::kLengths ? c.attention.seq_kv : 0);
       return c;
     case Kind::kWhole:
       values.Set(step.first, std::trunc(values[step.first]));
