@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Calls that must be refused. Labels and label_smoothing are the loss's business: gradient_laws.cc.
+// Calls of row operations that must be refused, and the check for all. Labels and label_smoothing are the loss's
+// business: gradient_laws.cc.
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <iterator>
 #include <limits>
@@ -16,7 +18,8 @@
 
 namespace assay::properties {
 
-Case WithBadTemperature(Case c) {
+Case WithBadArguments(Case c) {
+  if (subjects::IsAttention(c.op)) return WithBadAttention(std::move(c));
   const double asked = c.temperature;
   c = OutOfPlace(std::move(c));
   if (c.rows == 0 || c.cols == 0) {
@@ -40,20 +43,23 @@ Judgement CheckBadArguments(const Case& c, Context& context) {
   const subjects::RunResult result = context.subject.Run(c, options);
   if (result.outcome != subjects::Outcome::kReturned) return Violated(result.detail, kInf);
   if (result.status == ASSAY_UNSUPPORTED) return NotApplicable("the subject answered ASSAY_UNSUPPORTED");
-  if (result.status != ASSAY_BAD_TEMPERATURE) {
-    return Violated(fmt::format("T = {:g} is an error in {}: ASSAY_BAD_TEMPERATURE is due, the call answered {}",
-                                c.temperature, subjects::OpName(c.op), assay_status_name(result.status)),
-                    kInf);
+  Refusal refusal{fmt::format("T = {:g}", c.temperature), {ASSAY_BAD_TEMPERATURE}};
+  if (subjects::IsAttention(c.op)) refusal = RefusalOf(c);
+  if (refusal.due.empty()) return NotApplicable("nothing is wrong with its arguments");
+  if (std::find(refusal.due.begin(), refusal.due.end(), result.status) == refusal.due.end()) {
+    return Violated(
+        fmt::format("{} is an error in {}: {} is due, the call answered {}", refusal.what, subjects::OpName(c.op),
+                    assay_status_name(refusal.due.front()), assay_status_name(result.status)),
+        kInf);
   }
   if (!result.outside_intact || !result.inputs_intact) {
     return Violated("the call was refused, but it wrote to memory that is no entry of out", kInf);
   }
-  for (std::size_t i = 0; i < result.out.size_bytes(); ++i) {
-    if (result.out.data()[i] != std::byte{options.poison}) {
-      return Violated("the call was refused, but it wrote results", kInf);
-    }
-  }
-  return {};
+  bool wrote = false;
+  ForEachOutput(c, result, [&](Role, const Array& out) {
+    for (std::size_t i = 0; i < out.size_bytes(); ++i) wrote |= out.data()[i] != std::byte{options.poison};
+  });
+  return wrote ? Violated("the call was refused, but it wrote results", kInf) : Judgement{};
 }
 
 }  // namespace assay::properties

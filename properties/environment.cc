@@ -53,20 +53,20 @@ double Subnormal(subjects::Element element, Random& random) {
   return std::ldexp(static_cast<double>(steps), format.min_ulp_log2);  // exact
 }
 
-// The case with subnormal numbers in every operand, at T = 1 logits whose exponentials are subnormal beside a 0, and no
-// repeated rows, as they would no longer be equal. Finite.
+// The case with subnormal numbers in every operand, at T = 1 logits (attention: biases) whose exponentials are
+// subnormal beside a 0, and no repeated rows, as they would no longer be equal. Finite.
 Case WithSubnormals(Case c, Random& random) {
   const Range range = SubnormalExponents(c.dtype);
   c.temperature = 1;
   subjects::ForEachInput(c, [&](Role role, Operand& operand) {
-    if (role == Role::kMask || role == Role::kLabels) return;
-    operand.layout.repeats_row = false;
+    if (role == Role::kMask || role == Role::kLabels || role == Role::kLengths) return;
+    operand.layout.repeats_row = operand.layout.repeats_head = operand.layout.repeats_batch = false;
     for (std::size_t i = 0; i < operand.values.size(); ++i) {
       const std::uint64_t kind = random.Below(4);
       const double sign = role != Role::kTargets && random.Below(2) == 0 ? -1 : 1;
       if (kind == 0) {
         operand.values.Set(i, sign * Subnormal(operand.values.element(), random));
-      } else if (kind <= 2 && role == Role::kLogits) {
+      } else if (kind <= 2 && (role == Role::kLogits || (role == Role::kBias && subjects::IsAttention(c.op)))) {
         operand.values.Set(i, kind == 1 ? 0 : random.Uniform(range.low, range.high));
       } else if (!std::isfinite(operand.values[i])) {
         operand.values.Set(i, 0);
@@ -83,8 +83,8 @@ Judgement SameInEveryEnvironment(const Case& c, Context& context) {
     const Run run = RunDerived(c, context, {.environment = environment});
     if (run.failed) return *run.failed;
     Judgement judgement =
-        SameBitsOrViolated(c, run.result.out, fmt::format("where the caller has {}", Name(environment)),
-                           base.result.out, "in the default environment");
+        SameResultsOrViolated(c, run.result, fmt::format("where the caller has {}", Name(environment)), base.result,
+                              "in the default environment");
     if (judgement.verdict == Verdict::kViolated) return judgement;
   }
   return {};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What must not matter to a row, bit for bit: the other rows and its place among them, where the buffers lie and how,
-// being in place.
+// being in place; and all but the first to a call of attention.
 
 #include <fmt/format.h>
 
@@ -52,12 +52,12 @@ std::vector<std::size_t> RowsFrom(std::size_t first, std::size_t last) {
 }
 
 // The same case in another layout, or another place.
-Judgement SameWhenPlaced(const Case& c, const Case& placed, const Array& base, const std::string& how,
+Judgement SameWhenPlaced(const Case& c, const Case& placed, const subjects::RunResult& base, const std::string& how,
                          const std::string& how_base, Context& context) {
   const Run run = RunDerived(placed, context);
   if (run.failed) return *run.failed;
   if (!run.result.outside_intact) return Violated("what lies between the entries of out was written to, " + how, kInf);
-  return SameBitsOrViolated(c, run.result.out, how, base, how_base);
+  return SameResultsOrViolated(c, run.result, how, base, how_base);
 }
 
 std::string LayoutText(const Case& c) {
@@ -66,6 +66,9 @@ std::string LayoutText(const Case& c) {
     if (layout == subjects::Layout{}) return;
     text += fmt::format("{}{}:", text.empty() ? "" : ", ", subjects::RoleName(role));
     if (layout.repeats_row) text += " one row repeated";
+    if (layout.repeats_head) text += " one head repeated";
+    if (layout.repeats_batch) text += " one batch repeated";
+    if (layout.heads_inner) text += " heads inside positions";
     if (layout.columns_outer) text += " columns outermost";
     if (layout.step != 1) text += fmt::format(" step {}", layout.step);
     if (layout.gap != 0) text += fmt::format(" gap {}", layout.gap);
@@ -73,7 +76,9 @@ std::string LayoutText(const Case& c) {
     if (layout.cols_backward) text += " columns backward";
   };
   subjects::ForEachInput(c, [&](Role role, const subjects::Operand& operand) { add(role, operand.layout); });
-  if (!c.in_place) add(Role::kOut, c.out);
+  for (const Role role : subjects::OutputsOf(c)) {
+    if (!c.in_place || role != Role::kOut) add(role, subjects::OutLayout(c, role));
+  }
   return text;
 }
 
@@ -82,7 +87,7 @@ std::string LayoutText(const Case& c) {
 Case WithRowsOfTheirOwn(Case c) { return Unreduced(WithSeveralRows(std::move(c))); }
 
 Case WithLayouts(Case c) {
-  c = WithSeveralRows(std::move(c));
+  c = subjects::IsAttention(c.op) ? Valid(std::move(c)) : WithSeveralRows(std::move(c));
   if (!IsDense(c)) return c;
   Random random(c.law_key, 12);
   return WithGaps(std::move(c), random);
@@ -144,27 +149,26 @@ Judgement CheckAlignment(const Case& c, Context& context) {
     return fmt::format("{} elements {}", at.offset,
                        at.guard == subjects::Guard::kAfter ? "before the end of a page" : "behind the start of a page");
   };
-  return SameWhenPlaced(c, moved, base.result.out, place(moved), place(c), context);
+  return SameWhenPlaced(c, moved, base.result, place(moved), place(c), context);
 }
 
 Judgement CheckStrides(const Case& c, Context& context) {
   const Run base = RunDerived(Dense(c), context);
   if (base.failed) return *base.failed;
   Judgement judgement =
-      SameWhenPlaced(c, c, base.result.out, fmt::format("laid out as {}", LayoutText(c)), "dense", context);
+      SameWhenPlaced(c, c, base.result, fmt::format("laid out as {}", LayoutText(c)), "dense", context);
   if (judgement.verdict != Verdict::kHolds || !context.subject.info().Can(c.op, ASSAY_FEATURE_ANY_STRIDE)) {
     return judgement;
   }
   Random random(c.law_key, 14);
   const Case other = WithAnyLayouts(c, random);
-  judgement =
-      SameWhenPlaced(c, other, base.result.out, fmt::format("laid out as {}", LayoutText(other)), "dense", context);
+  judgement = SameWhenPlaced(c, other, base.result, fmt::format("laid out as {}", LayoutText(other)), "dense", context);
   if (judgement.verdict == Verdict::kViolated) return judgement;
 
   const Case repeated = WithRepeatedRow(other, random);
   const Run written_out = RunDerived(Dense(repeated), context);
   if (written_out.failed) return written_out.failed->verdict == Verdict::kViolated ? *written_out.failed : Judgement{};
-  judgement = SameWhenPlaced(repeated, repeated, written_out.result.out,
+  judgement = SameWhenPlaced(repeated, repeated, written_out.result,
                              fmt::format("laid out as {}", LayoutText(repeated)), "dense", context);
   return judgement.verdict == Verdict::kNotApplicable ? Judgement{} : judgement;
 }
@@ -179,7 +183,7 @@ Judgement CheckInPlace(const Case& c, Context& context) {
   apart.out = c.operand(subjects::InPlaceRole(c.op)).layout;
   const Run there = RunDerived(apart, context);
   if (there.failed) return *there.failed;
-  return SameBitsOrViolated(c, here.result.out, "in place", there.result.out, "out of place");
+  return SameResultsOrViolated(c, here.result, "in place", there.result, "out of place");
 }
 
 }  // namespace assay::properties

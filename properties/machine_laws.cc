@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The laws about machines rather than mathematics: memory, independence, the calls around a call, the environment, the
-// arguments. They hold for every operation, bit for bit.
+// arguments. They hold for every operation, bit for bit; what is independent of what in attention, its own laws say.
 
 #include "properties/machine_laws.h"
 
@@ -11,8 +11,8 @@
 namespace assay::properties {
 namespace {
 
-constexpr Ops kInPlaceOps = kAllOps & ~(Of(ASSAY_LOGSUMEXP) | Of(ASSAY_CROSS_ENTROPY));
-constexpr Ops kForward = kActivations | Of(ASSAY_LOGSUMEXP) | Of(ASSAY_CROSS_ENTROPY);
+constexpr Ops kInPlaceOps = kAllOps & ~(Of(ASSAY_LOGSUMEXP) | Of(ASSAY_CROSS_ENTROPY) | Of(ASSAY_ATTENTION_BACKWARD));
+constexpr Ops kForward = kActivations | Of(ASSAY_LOGSUMEXP) | Of(ASSAY_CROSS_ENTROPY) | Of(ASSAY_ATTENTION);
 // Where the oracle counts multiplicities; not sparsemax, whose kernels sort: 2^31 elements need memory of their own.
 constexpr Ops kRepeatable = Of(ASSAY_SOFTMAX) | Of(ASSAY_LOG_SOFTMAX) | Of(ASSAY_SIGMOID) | Of(ASSAY_LOGSUMEXP);
 
@@ -25,9 +25,9 @@ constexpr Property kMachineLaws[] = {
     {"padding_ignored", Group::kMachine, kAllOps,
      "What lies between and around the entries of the inputs changes no bit.",
      "maxima and sums over whole vectors, strides ignored", Valid, CheckPaddingIgnored},
-    {"rows_independent", Group::kMachine, kAllOps, "A row's results do not depend on the other rows of the call.",
+    {"rows_independent", Group::kMachine, kRowOps, "A row's results do not depend on the other rows of the call.",
      "state carried from row to row", WithRowsOfTheirOwn, CheckRowsIndependent},
-    {"batch_split", Group::kMachine, kAllOps,
+    {"batch_split", Group::kMachine, kRowOps,
      "A row gets the same bits in any batch and at any place in it, and a call split in two gives the same.",
      "another formula for many rows, or for the rows left over", WithRowsOfTheirOwn, CheckBatchSplit},
     {"alignment", Group::kMachine, kAllOps, "Where the buffers lie in memory changes no bit.",
@@ -52,13 +52,14 @@ constexpr Property kMachineLaws[] = {
      "environment inherited, subnormals flushed", Valid, CheckFpEnvironmentIgnored, false, false, 1,
      ASSAY_FEATURE_FP_ENVIRONMENT},
     {"bad_arguments", Group::kMachine, kAllOps,
-     "A temperature that is negative, NaN or without a limit is refused by a status and nothing is written.",
-     "missing argument checks", WithBadTemperature, CheckBadArguments},
+     "A temperature, scale, softcap, length or number of heads that cannot be is refused by a status and nothing is "
+     "written.",
+     "missing argument checks", WithBadArguments, CheckBadArguments},
     {"canonical_nan", Group::kMachine, kAllOps, "Where promised, every NaN written is the canonical one.",
      "payloads passed on, inf - inf negative on x86", WithNaN, CheckCanonicalNaN, false, false, 1,
      ASSAY_FEATURE_CANONICAL_NAN},
-    {"positive_zero", Group::kMachine, kAllOps, "Every zero written is +0.", "underflow of negative products", Valid,
-     CheckPositiveZero},
+    {"positive_zero", Group::kMachine, kAllOps, "Every zero written is +0.", "underflow of negative products",
+     WithPlusZeros, CheckPositiveZero},
     {"finite_inputs_no_nan", Group::kMachine, kForward, "Finite visible inputs never give NaN.",
      "inf - inf, 0 / 0, 0 * inf", WithFiniteRows, CheckFiniteInputsNoNaN},
     {"index_overflow", Group::kMachine, kRepeatable, "More than 2^31 elements are computed like a few.",

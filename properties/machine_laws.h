@@ -4,6 +4,9 @@
 
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "properties/property.h"
 
 namespace assay::properties {
@@ -41,12 +44,25 @@ Judgement CheckFpEnvironmentIgnored(const Case& c, Context& context);
 
 // ---- arguments.cc, values.cc: what is refused, and which bits zeros and NaNs have ---------------------------------
 
-// T negative, NaN, or 0 where that has no limit; out of place; not empty, as an empty shape may be answered first.
-Case WithBadTemperature(Case c);
+// T negative, NaN, or 0 where that has no limit; of attention, a bad scale, softcap, length or number of heads, see
+// arguments_attention.cc. Out of place; not empty, as an empty shape may be answered first.
+Case WithBadArguments(Case c);
+Case WithBadAttention(Case c);
+// What is wrong with a case of attention and what a call of it may answer: several where several things are wrong, none
+// where nothing is.
+struct Refusal {
+  std::string what;  // "softcap = -1"
+  std::vector<assay_status> due;
+};
+Refusal RefusalOf(const Case& c);
 Judgement CheckBadArguments(const Case& c, Context& context);
 
 // Some visible logit or bias is NaN, or +inf where that gives NaN; or a saved output or a visible upstream is NaN.
+// Of attention: some number of q is NaN, or of a backward of upstream; a NaN among the values is the canonical one, as
+// one visible key gives its value row bit for bit.
 Case WithNaN(Case c);
+// Valid; of attention no value is -0, for the same reason.
+Case WithPlusZeros(Case c);
 Judgement CheckCanonicalNaN(const Case& c, Context& context);
 Judgement CheckPositiveZero(const Case& c, Context& context);
 Judgement CheckFiniteInputsNoNaN(const Case& c, Context& context);

@@ -39,6 +39,20 @@ Judgement CheckGuards(Case c, const std::string& what, Context& context) {
   return {};
 }
 
+// Attention for subjects that ask for alignment, see below: cut to dimensions and keys that end at a multiple of it.
+Judgement CheckCutGuards(const Case& c, Context& context) {
+  const std::size_t unit = context.subject.info().alignment_bytes / subjects::BytesOf(subjects::ElementOf(c.dtype));
+  if (unit <= 1) return {};
+  Case cut = Dense(c);
+  for (const subjects::Axis axis : {subjects::Axis::kHeadDim, subjects::Axis::kValueDim, subjects::Axis::kKey}) {
+    const std::size_t size = subjects::SizeOf(cut, axis) / unit * unit;
+    if (size == 0) return {};
+    cut = subjects::KeepAlong(cut, axis, [&](std::size_t i) { return i < size; });
+  }
+  const Judgement judgement = CheckGuards(Settled(std::move(cut)), "cut to whole units of its alignment", context);
+  return judgement.verdict == Verdict::kNotApplicable ? Judgement{} : judgement;
+}
+
 }  // namespace
 
 // The end of a buffer touches the guard only where its start is then aligned as the subject asks; otherwise up to
@@ -46,6 +60,7 @@ Judgement CheckGuards(Case c, const std::string& what, Context& context) {
 // where the end is aligned.
 Judgement CheckMemoryBounds(const Case& c, Context& context) {
   Judgement judgement = CheckGuards(c, "the whole call", context);
+  if (subjects::IsAttention(c.op)) return judgement.verdict == Verdict::kHolds ? CheckCutGuards(c, context) : judgement;
   const std::size_t bytes = subjects::BytesOf(subjects::ElementOf(c.dtype));
   const std::size_t unit = context.subject.info().alignment_bytes / bytes;
   const std::size_t cols = unit == 0 ? 0 : c.cols / unit * unit;
@@ -65,8 +80,8 @@ Judgement CheckAllWritten(const Case& c, Context& context) {
   if (first.failed) return *first.failed;
   const Run second = RunCase(c, context, {.poison = kPoisons[1]});
   if (second.failed) return *second.failed;
-  return SameBitsOrViolated(c, first.result.out, "where out was filled with bytes 3C before the call",
-                            second.result.out, "where it was filled with 3D: not written, or read before");
+  return SameResultsOrViolated(c, first.result, "where out was filled with bytes 3C before the call", second.result,
+                               "where it was filled with 3D: not written, or read before");
 }
 
 Judgement CheckPaddingIgnored(const Case& c, Context& context) {
@@ -79,9 +94,9 @@ Judgement CheckPaddingIgnored(const Case& c, Context& context) {
     for (const std::uint8_t padding : {kPaddings[1], kPaddings[2]}) {
       const Run other = RunDerived(placed, context, {.padding = padding});
       if (other.failed) return *other.failed;
-      Judgement judgement = SameBitsOrViolated(
-          c, other.result.out, fmt::format("where bytes {:02X} lie around the inputs' entries", padding),
-          base.result.out, fmt::format("where it is {:02X}", kPaddings[0]));
+      Judgement judgement = SameResultsOrViolated(
+          c, other.result, fmt::format("where bytes {:02X} lie around the inputs' entries", padding), base.result,
+          fmt::format("where it is {:02X}", kPaddings[0]));
       if (judgement.verdict == Verdict::kViolated) return judgement;
     }
     return {};

@@ -3,6 +3,8 @@
 // Which bits a zero has and which a NaN, and that finite inputs never give one.
 
 #include <cmath>
+#include <limits>
+#include <string>
 #include <utility>
 
 #include "properties/fit.h"
@@ -38,6 +40,24 @@ std::uint64_t AnyNaN(Element element, std::uint64_t key) {
   return exponent | fraction | ((key >> 60) % 2 == 0 ? 0 : sign);
 }
 
+// In attention a NaN reaches the queries that see it: one in q does where they see anything.
+Case AttentionWithNaN(Case c) {
+  c = Valid(std::move(c));
+  Array& v = c.v.values;
+  for (std::size_t i = 0; i < v.size(); ++i) {
+    if (std::isnan(v[i])) v.SetBits(i, CanonicalNaN(v.element()));
+  }
+  Operand& operand = c.op == ASSAY_ATTENTION ? c.q : c.upstream;
+  Array& values = operand.values;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (std::isnan(values[i])) return Settled(std::move(c));
+  }
+  if (!values.empty()) {
+    values.SetBits(subjects::Mix(c.law_key) % values.size(), AnyNaN(values.element(), subjects::Mix(c.law_key + 1)));
+  }
+  return Settled(std::move(c));
+}
+
 bool GivesNaN(const Case& c, std::size_t i) {
   if (subjects::IsBackwardOfActivation(c.op)) {
     return std::isnan(c.saved[i]) || (c.Visible(i / c.cols, i % c.cols) && std::isnan(c.upstream[i]));
@@ -54,9 +74,23 @@ Operand& Changed(Case& c, Role role) {
   return c.operand(role);
 }
 
+// Violated at the first result, of any output, that is bad.
+template <class IsBad>
+Judgement NoneOrViolated(const Case& c, const subjects::RunResult& result, IsBad is_bad, const std::string& what,
+                         double want) {
+  Judgement judgement;
+  ForEachOutput(c, result, [&](Role role, const Array& out) {
+    for (std::size_t i = 0; i < out.size() && judgement.verdict == Verdict::kHolds; ++i) {
+      if (is_bad(out, i)) judgement = ViolatedAt(c, role, out, i, what, want, kInf);
+    }
+  });
+  return judgement;
+}
+
 }  // namespace
 
 Case WithNaN(Case c) {
+  if (subjects::IsAttention(c.op)) return AttentionWithNaN(std::move(c));
   c = Valid(std::move(c));
   const std::size_t size = c.rows * c.cols;
   for (std::size_t i = 0; i < size; ++i) {
@@ -77,26 +111,30 @@ Case WithNaN(Case c) {
   return c;
 }
 
+Case WithPlusZeros(Case c) {
+  c = Valid(std::move(c));
+  Array& v = c.v.values;
+  for (std::size_t i = 0; i < v.size(); ++i) {
+    if (v[i] == 0) v.SetBits(i, 0);
+  }
+  return Settled(std::move(c));
+}
+
 Judgement CheckCanonicalNaN(const Case& c, Context& context) {
   const Run run = RunCase(c, context);
   if (run.failed) return *run.failed;
-  const Array& out = run.result.out;
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    if (!std::isnan(out[i]) || out.Bits(i) == CanonicalNaN(out.element())) continue;
-    return ViolatedAt(c, out, i, "every NaN is to be the positive quiet one without payload", out[i], kInf);
-  }
-  return {};
+  return NoneOrViolated(
+      c, run.result,
+      [](const Array& out, std::size_t i) { return std::isnan(out[i]) && out.Bits(i) != CanonicalNaN(out.element()); },
+      "every NaN is to be the positive quiet one without payload", std::numeric_limits<double>::quiet_NaN());
 }
 
 Judgement CheckPositiveZero(const Case& c, Context& context) {
   const Run run = RunCase(c, context);
   if (run.failed) return *run.failed;
-  const Array& out = run.result.out;
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    if (out[i] != 0 || out.Bits(i) == 0) continue;
-    return ViolatedAt(c, out, i, "every zero is to be +0", 0, kInf);
-  }
-  return {};
+  return NoneOrViolated(
+      c, run.result, [](const Array& out, std::size_t i) { return out[i] == 0 && out.Bits(i) != 0; },
+      "every zero is to be +0", 0);
 }
 
 Judgement CheckFiniteInputsNoNaN(const Case& c, Context& context) {
@@ -108,11 +146,9 @@ Judgement CheckFiniteInputsNoNaN(const Case& c, Context& context) {
     counts = static_cast<std::int64_t>(c.labels.values.Bits(r)) != c.ignore_index;
   }
   if (!counts) return {};
-  const Array& out = run.result.out;
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    if (std::isnan(out[i])) return ViolatedAt(c, out, i, "every visible input is finite: a NaN is never due", 0, kInf);
-  }
-  return {};
+  return NoneOrViolated(
+      c, run.result, [](const Array& out, std::size_t i) { return std::isnan(out[i]); },
+      "every visible input is finite: a NaN is never due", 0);
 }
 
 }  // namespace assay::properties

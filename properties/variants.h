@@ -20,6 +20,9 @@ subjects::Case TakeRows(const subjects::Case& c, const std::vector<std::size_t>&
 // Rows whose results are their own: a loss without reduction, the upstream of the reduced one given to each row.
 subjects::Case Unreduced(subjects::Case c);
 
+// Of attention, the same with batches.
+subjects::Case TakeBatches(const subjects::Case& c, const std::vector<std::size_t>& batches);
+
 // Whether entries lie one behind the other in every operand and in out; and made so.
 bool IsDense(const subjects::Case& c);
 subjects::Case Dense(subjects::Case c);
@@ -28,15 +31,20 @@ subjects::Case Dense(subjects::Case c);
 // for every subject that has row strides.
 subjects::Case WithGaps(subjects::Case c, subjects::Random& random);
 
-// Layouts of every kind but repeats_row, for subjects that have any strides: steps of at most 3.
+// Layouts of every kind but repetition, for subjects that have any strides: steps of at most 3.
 subjects::Case WithAnyLayouts(subjects::Case c, subjects::Random& random);
 
-// One of the given inputs of several rows gets its first row everywhere and a row stride of 0. Which one the numbers
-// say; the in-place operand is left alone. Unchanged where there is no such input.
+// One of the given inputs of several rows gets its first row everywhere and a row stride of 0; of attention, its first
+// batch, head or position. Which one the numbers say; the in-place operand is left alone. Unchanged where there is no
+// such input.
 subjects::Case WithRepeatedRow(subjects::Case c, subjects::Random& random);
 
 // A plain call of random numbers in [-8, 8).
 subjects::Case Ordinary(assay_op op, assay_dtype dtype, std::size_t rows, std::size_t cols, subjects::Random& random);
+
+// The same of attention, of d = d_v = 16, with more keys than queries.
+subjects::Case OrdinaryAttention(assay_op op, assay_dtype dtype, std::size_t seq_q, std::size_t seq_kv,
+                                 subjects::Random& random);
 
 // An ordinary small call of another operation or dtype that the subject has; of the same where it has no other.
 subjects::Case Foreign(const subjects::Case& c, const subjects::SubjectInfo& info, subjects::Random& random);
