@@ -8,6 +8,7 @@
 #include <cstring>
 #include <limits>
 
+#include "fuzz/decode_attention.h"
 #include "subjects/layout.h"
 
 namespace assay::fuzz {
@@ -23,7 +24,7 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 constexpr std::uint8_t kIgnoredLabel = 249;
 
-using Header = std::array<std::uint8_t, kHeaderBytes>;
+using Header = std::array<std::uint8_t, kHeaderBytes>;  // of fixed size: nothing is out of it
 
 template <class T>
 T Word(const Header& header, std::size_t at) {
@@ -85,9 +86,11 @@ void DecodeLayouts(const Header& header, Case& c) {
   const auto layout_of = [&](Role role) {
     constexpr std::size_t kGaps[] = {0, 1, 3, 4, 7, 8, 16, 19};
     constexpr std::size_t kSteps[] = {1, 1, 2, 3};
-    const std::uint8_t bits = header[10 + static_cast<std::size_t>(role)];
-    return subjects::Layout{kGaps[bits & 7],  kSteps[bits >> 3 & 3], (bits & 32) != 0,
-                            (bits & 64) != 0, (bits & 128) != 0,     false};
+    // Eight bytes: those of the inputs, then that of out.
+    const std::size_t at = role == Role::kOut ? 7 : static_cast<std::size_t>(role);
+    const std::uint8_t bits = header[10 + at];
+    return subjects::Layout{kGaps[bits & 7], kSteps[bits >> 3 & 3], (bits & 32) != 0, (bits & 64) != 0,
+                            (bits & 128) != 0};
   };
   c.in_place = (header[4] & 4) != 0 && subjects::CanBeInPlace(c.op);
   c.out = layout_of(Role::kOut);
@@ -129,6 +132,12 @@ Decoded Decode(std::span<const std::uint8_t> bytes) {
   Case& c = decoded.c;
   c.op = OpIn(decoded.property->ops, header[1]);
   c.dtype = static_cast<assay_dtype>(header[2] % ASSAY_NUM_DTYPES);
+  c.property = decoded.property->name;
+  c.origin = "fuzz";
+  if (subjects::IsAttention(c.op)) {
+    DecodeAttention(header, data, c);
+    return decoded;
+  }
   c.rows = header[3] % 6 == 5 ? 1 : header[3] % 6;
   DecodeScalars(header, c);
   DecodeOperands(header, c);
@@ -162,8 +171,6 @@ Decoded Decode(std::span<const std::uint8_t> bytes) {
     if (IsMatrix(c, role)) first += shape.size() / repeat;
     if (operand.layout.repeats_row) RepeatRow(operand.values, shape.cols);
   });
-  c.property = decoded.property->name;
-  c.origin = "fuzz";
   return decoded;
 }
 

@@ -15,7 +15,8 @@
 namespace assay::fuzz {
 
 // The layout; the elements follow as raw little-endian numbers of the dtype, as many as there are: an equal share for
-// each [rows, cols] operand in the order of subjects::Role.
+// each [rows, cols] operand in the order of subjects::Role. From byte 3 on it is that of row operations; attention's is
+// in decode_attention.h.
 //   byte 0    law, modulo their number: Laws()
 //   byte 1-2  operation among the law's, dtype, modulo their numbers
 //   byte 3    rows, modulo 6 (5 becomes 1: most cases have one row)

@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "fuzz/corpus.h"
@@ -64,12 +66,42 @@ TEST(DecodeTest, ReachesEveryOperationTypeAndOperand) {
       repeated += operand.layout.repeats_row ? 1 : 0;
     });
   }
-  EXPECT_EQ(ops.size(), static_cast<std::size_t>(ASSAY_NUM_ROW_OPS));
+  EXPECT_EQ(ops.size(), static_cast<std::size_t>(ASSAY_NUM_OPS));
   EXPECT_EQ(dtypes.size(), static_cast<std::size_t>(ASSAY_NUM_DTYPES));
   EXPECT_EQ(roles.size(), static_cast<std::size_t>(subjects::Role::kQ));  // those of rows
   EXPECT_GT(in_place, 100u);
   EXPECT_GT(ignored, 10u);
   EXPECT_GT(repeated, 100u);
+}
+
+TEST(DecodeTest, ReachesEverySwitchOfAttention) {
+  subjects::Random random(5, 2);
+  std::map<std::string, int> seen;
+  for (std::size_t i = 0; i < 4000; ++i) {
+    std::vector<std::uint8_t> bytes(kHeaderBytes + random.Below(300));
+    for (std::uint8_t& b : bytes) b = static_cast<std::uint8_t>(random.Bits());
+    const subjects::Case c = Decode(bytes).c;
+    if (!subjects::IsAttention(c.op)) continue;
+    ASSERT_NO_THROW(subjects::Validate(c)) << i;
+    const subjects::Attention& a = c.attention;
+    ++seen["attention"];
+    seen["causal"] += a.causal ? 1 : 0;
+    seen["top left"] += a.alignment == ASSAY_TOP_LEFT ? 1 : 0;
+    seen["window"] += a.window != 0 ? 1 : 0;
+    seen["scale"] += a.has_scale ? 1 : 0;
+    seen["softcap"] += a.softcap != 0 ? 1 : 0;
+    seen["lengths"] += c.lengths.given ? 1 : 0;
+    seen["sink"] += c.sink.given ? 1 : 0;
+    seen["grouped"] += a.num_heads > a.num_kv_heads ? 1 : 0;
+    seen["value_dim"] += a.value_dim != a.head_dim ? 1 : 0;
+    seen["lse f64"] += a.lse_dtype == ASSAY_F64 ? 1 : 0;
+    seen["in place"] += c.in_place ? 1 : 0;
+    seen["no lse"] += a.skipped != 0 ? 1 : 0;
+    seen["broadcast"] += c.k.layout.repeats_head || c.bias.layout.repeats_batch ? 1 : 0;
+    seen["heads inside"] += c.v.layout.heads_inner ? 1 : 0;
+    seen["columns outer"] += c.v.layout.columns_outer ? 1 : 0;
+  }
+  for (const auto& [what, count] : seen) EXPECT_GT(count, 10) << what;
 }
 
 TEST(DecodeTest, TakesTheElementsAsTheyStand) {
