@@ -77,12 +77,34 @@ constexpr std::pair<assay_feature, const char*> kFeatures[] = {
     {ASSAY_FEATURE_REDUCTION, "sum and mean"},
     {ASSAY_FEATURE_CONCURRENT, "concurrent calls"},
     {ASSAY_FEATURE_FP_ENVIRONMENT, "any floating-point environment"},
-    {ASSAY_FEATURE_CANONICAL_NAN, "canonical NaN"}};
+    {ASSAY_FEATURE_CANONICAL_NAN, "canonical NaN"},
+    {ASSAY_FEATURE_CAUSAL, "causal"},
+    {ASSAY_FEATURE_TOP_LEFT, "alignment to the top left"},
+    {ASSAY_FEATURE_WINDOW, "sliding window"},
+    {ASSAY_FEATURE_LENGTHS, "key lengths"},
+    {ASSAY_FEATURE_GROUPED_HEADS, "grouped heads"},
+    {ASSAY_FEATURE_VALUE_DIM, "value_dim other than head_dim"},
+    {ASSAY_FEATURE_SCALE, "a scale of the caller's"},
+    {ASSAY_FEATURE_SOFTCAP, "softcap"},
+    {ASSAY_FEATURE_SINK, "sink"},
+    {ASSAY_FEATURE_LSE, "lse"},
+    {ASSAY_FEATURE_LSE_F64, "lse in f64"}};
 
-bool IsOfLosses(assay_feature feature) {
+// Whether the feature means anything for the operation.
+bool Concerns(assay_feature feature, assay_op op) {
   constexpr std::uint64_t kOfLosses = ASSAY_FEATURE_PROBABILITY_TARGETS | ASSAY_FEATURE_LABEL_SMOOTHING |
                                       ASSAY_FEATURE_IGNORE_INDEX | ASSAY_FEATURE_REDUCTION;
-  return (feature & kOfLosses) != 0;
+  constexpr std::uint64_t kOfRows =
+      ASSAY_FEATURE_TEMPERATURE | ASSAY_FEATURE_TEMPERATURE_LIMITS | ASSAY_FEATURE_EMPTY_ROW;
+  if ((feature & kOfLosses) != 0) return subjects::IsLoss(op);
+  if (subjects::IsAttention(op)) {
+    // A sink and lse are of the forward pass; so is being in place.
+    constexpr std::uint64_t kOfForward = ASSAY_FEATURE_SINK | ASSAY_FEATURE_LSE | ASSAY_FEATURE_IN_PLACE;
+    return (feature & kOfRows) == 0 && (op == ASSAY_ATTENTION || (feature & kOfForward) == 0);
+  }
+  if (feature >= ASSAY_FEATURE_CAUSAL) return false;
+  if (feature == ASSAY_FEATURE_MASK) return subjects::TakesMask(op);
+  return feature != ASSAY_FEATURE_BIAS || subjects::HasLogits(op);
 }
 
 // A block for each operation: its dtypes with their claims, and the features it lacks.
@@ -97,13 +119,11 @@ void PrintOperation(const subjects::SubjectInfo& info, assay_op op) {
     const auto dtype = static_cast<assay_dtype>(i);
     if (!info.Has(op, dtype)) continue;
     fmt::print("        {:5} claim: {}\n", subjects::ElementName(subjects::ElementOf(dtype)),
-               ClaimText(info.Claim(op, dtype)));
+               subjects::IsAttention(op) ? ClaimText(one.attention_claims[dtype]) : ClaimText(one.claims[dtype]));
   }
   std::string without;
   for (const auto& [feature, text] : kFeatures) {
-    if (info.Can(op, feature) || (IsOfLosses(feature) && !subjects::IsLoss(op))) continue;
-    if (feature == ASSAY_FEATURE_MASK && !subjects::TakesMask(op)) continue;
-    if (feature == ASSAY_FEATURE_BIAS && !subjects::HasLogits(op)) continue;
+    if (info.Can(op, feature) || !Concerns(feature, op)) continue;
     without += (without.empty() ? "" : ", ") + std::string(text);
   }
   if (!without.empty()) fmt::print("        {}\n", Wrapped("without " + without, 8));

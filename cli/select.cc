@@ -125,4 +125,19 @@ std::string ClaimText(const assay_claim& claim) {
   }
 }
 
+std::string ClaimText(const assay_attention_claim& claim) {
+  if (claim.kind != ASSAY_CLAIM_BOUND) return ClaimText(assay_claim{claim.kind, 0, claim.max_ulp, 0});
+  std::string relative;
+  const auto add = [&](double factor, std::string_view of) {
+    if (factor == 0) return;
+    relative += fmt::format("{}{}{}", relative.empty() ? "" : " + ", ShortNumber(factor), of);
+  };
+  add(claim.terms, "");
+  add(claim.keys, " n");
+  add(claim.scores, " S");
+  add(claim.scores_dim, " d S");
+  return relative.empty() ? ShortNumber(claim.max_ulp) + " ULP"
+                          : fmt::format("{} ULP + ({}) of the terms", ShortNumber(claim.max_ulp), relative);
+}
+
 }  // namespace assay::cli

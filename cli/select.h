@@ -46,5 +46,6 @@ std::string Counted(std::uint64_t number, std::string_view noun);
 
 // What a claim says: "correctly rounded", "4 ULP + 2^-50 of the terms", "none, held to the textbook bound".
 std::string ClaimText(const assay_claim& claim);
+std::string ClaimText(const assay_attention_claim& claim);
 
 }  // namespace assay::cli
