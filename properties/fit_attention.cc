@@ -101,7 +101,7 @@ void Tame(Array& values, double limit) {
 
 }  // namespace
 
-bool MaySee(const Case& c, std::size_t batch, std::size_t head, std::size_t i, std::size_t j) {
+bool CanSee(const Case& c, std::size_t batch, std::size_t head, std::size_t i, std::size_t j) {
   const Attention& a = c.attention;
   const auto keys = static_cast<std::int64_t>(a.seq_kv);
   const std::int64_t length =
@@ -119,7 +119,7 @@ bool MaySee(const Case& c, std::size_t batch, std::size_t head, std::size_t i, s
 
 bool SeesAny(const Case& c, std::size_t batch, std::size_t head, std::size_t i) {
   for (std::size_t j = 0; j < c.attention.seq_kv; ++j) {
-    if (MaySee(c, batch, head, i, j)) return true;
+    if (CanSee(c, batch, head, i, j)) return true;
   }
   return false;
 }
@@ -129,7 +129,7 @@ bool IsSeen(const Case& c, std::size_t batch, std::size_t kv_head, std::size_t j
   const std::size_t group = a.num_heads / std::max<std::size_t>(1, a.num_kv_heads);
   for (std::size_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
     for (std::size_t i = 0; i < a.seq_q; ++i) {
-      if (MaySee(c, batch, head, i, j)) return true;
+      if (CanSee(c, batch, head, i, j)) return true;
     }
   }
   return false;

@@ -14,7 +14,7 @@ namespace assay::properties {
 using subjects::Case;
 
 // Whether length, causality, window, mask and a bias above -inf let query i of head h see key j (a NaN as bias does).
-bool MaySee(const Case& c, std::size_t batch, std::size_t head, std::size_t i, std::size_t j);
+bool CanSee(const Case& c, std::size_t batch, std::size_t head, std::size_t i, std::size_t j);
 // Whether it may see any, and whether any query of the key head's group may see key j.
 bool SeesAny(const Case& c, std::size_t batch, std::size_t head, std::size_t i);
 bool IsSeen(const Case& c, std::size_t batch, std::size_t kv_head, std::size_t j);

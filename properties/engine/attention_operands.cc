@@ -272,7 +272,7 @@ void SprinkleAttention(Case& c, Random& random) {
           for (std::size_t j = 0; j < a.seq_kv && c.bias.given && !HasRepeats(c.bias); ++j) {
             // What only the bias hides stays hidden.
             const std::size_t pair = row * a.seq_kv + j;
-            if (c.bias[pair] == -kInf || MaySee(c, n, h, i, j) || !OneIn(3, random)) continue;
+            if (c.bias[pair] == -kInf || CanSee(c, n, h, i, j) || !OneIn(3, random)) continue;
             c.bias.values.Set(pair, SpecialOf(c.bias.values, random));
           }
         }

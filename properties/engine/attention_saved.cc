@@ -55,7 +55,7 @@ void Forward(Case& c, const Query& at, double sink) {
   double max = sink;
   bool special = false;
   for (std::size_t j = 0; j < a.seq_kv; ++j) {
-    if (!MaySee(c, at.batch, at.head, at.i, j)) continue;
+    if (!CanSee(c, at.batch, at.head, at.i, j)) continue;
     scores[j] = ScoreOf(c, at, j);
     special = special || std::isnan(scores[j]) || scores[j] == kInf;
     max = std::max(max, scores[j]);
