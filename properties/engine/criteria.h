@@ -28,10 +28,11 @@ inline constexpr std::size_t kCriteria = 4;
 const std::array<Criterion, kCriteria>& Criteria();
 
 // The benign rows of such tests: contiguous, T = 1, no mask, N(0, 1) logits; backward: saved are the exact results
-// of such logits, rounded, and upstream is N(0, 1); losses: random labels. A pure function of its arguments.
+// of such logits, rounded, and upstream is N(0, 1); losses: random labels. Attention: one head of `rows` queries and
+// `cols` keys of 16 dimensions, N(0, 1), every key visible, the default scale. A pure function of its arguments.
 subjects::Case BenignCase(assay_op op, assay_dtype dtype, std::size_t rows, std::size_t cols, std::uint64_t seed);
 
-// Lengths of rows at which AcceptanceOf looks.
+// Lengths of rows at which AcceptanceOf looks; of attention, numbers of keys, up to 1000.
 inline constexpr std::size_t kBenignCols[] = {8, 32, 128, 512, 1000, 4096, 16384, 65536};
 
 // For each criterion: the smallest of kBenignCols from which on it accepts the subject's results at every length tried,
