@@ -4,6 +4,8 @@
 
 #include "subjects/scalar/scalar.h"
 
+#include "subjects/scalar/attention.h"
+
 namespace assay::subjects {
 namespace {
 
@@ -14,6 +16,7 @@ struct ScalarFamily {
   template <assay_op kOp, assay_dtype kDtype>
   using Of = ScalarSteps<ScalarReal<kOp, kDtype>>;
   static assay_claim Claim(assay_op op, assay_dtype dtype) { return ScalarClaim(op, dtype); }
+  static assay_attention_kernel Attention(assay_op op) { return ScalarAttention(op); }
 };
 
 template <class Real, class Wide>
@@ -23,6 +26,7 @@ struct TextbookFamily {
   template <assay_op kOp, assay_dtype kDtype>
   using Of = std::conditional_t<kDtype == ASSAY_F64, PlainTextbook<double, long double>, PlainTextbook<float, double>>;
   static assay_claim Claim(assay_op, assay_dtype) { return {ASSAY_CLAIM_NONE, 0, 0, 0}; }
+  static assay_attention_kernel Attention(assay_op op) { return TextbookAttention(op); }
 };
 
 // By the type of the numbers; what is none of them is for the checks to refuse.
@@ -70,8 +74,8 @@ BuiltIn Make(const char* name, const char* description) {
       .cross_entropy_backward = Kernel<Family, ASSAY_CROSS_ENTROPY_BACKWARD>(),
       .sparsemax = Kernel<Family, ASSAY_SPARSEMAX>(),
       .sparsemax_backward = Kernel<Family, ASSAY_SPARSEMAX_BACKWARD>(),
-      .attention = {},
-      .attention_backward = {},
+      .attention = Family::Attention(ASSAY_ATTENTION),
+      .attention_backward = Family::Attention(ASSAY_ATTENTION_BACKWARD),
   };
   return {.name = name, .kind = Kind::kReference, .breaks = "", .mechanism = "", .table = &table};
 }
@@ -118,7 +122,7 @@ assay_claim ScalarClaim(assay_op op, assay_dtype dtype) {
       return bound(0.501, 0x1p-58);
     case ASSAY_ATTENTION:
     case ASSAY_ATTENTION_BACKWARD:
-      break;
+      break;  // ScalarAttentionClaim
   }
   return bound(2, 0);
 }
