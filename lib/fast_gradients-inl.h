@@ -26,8 +26,6 @@ namespace assay {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-using SingleMask = hn::Mask<Singles>;
-
 // What pass 1 found.
 struct FastMoments {
   double sum = 0;    // of p dy, or of dy over the live entries

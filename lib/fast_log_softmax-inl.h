@@ -18,8 +18,8 @@
 #endif
 
 #include "exp-inl.h"
+#include "fast_inner-inl.h"
 #include "fast_log-inl.h"
-#include "fast_sum-inl.h"
 
 #if ASSAY_FLOAT_LANES
 
@@ -40,6 +40,11 @@ struct LogRow {
   double max_log;  // log p of the maximum
 };
 
+// Below, the product with 1 / T alone is beyond the largest f32, and its low part must not make a NaN of it.
+HWY_INLINE float LeastOf(double inverse_temperature) {
+  return static_cast<float>(HWY_MAX(-0x1p130 / inverse_temperature, -0x1.fffffep127));
+}
+
 // Writes (x - shift) / T - lse; kMaximum: max_log for the maximum.
 template <bool kMaximum, class Row, class Out>
 HWY_INLINE void WriteLogs(double inverse_temperature, const LogRow& sums, const Row& row, const Out& out) {
@@ -53,8 +58,7 @@ HWY_INLINE void WriteLogs(double inverse_temperature, const LogRow& sums, const 
   const SingleVec shift = hn::Set(d, sums.shift);
   const SingleVec row_max = hn::Set(d, sums.row_max);
   const SingleVec max_log = hn::Set(d, static_cast<float>(sums.max_log) + 0.0f);  // no -0
-  // Below, the product alone is beyond the largest f32, and its low part must not make a NaN of it.
-  const SingleVec least = hn::Set(d, static_cast<float>(HWY_MAX(-0x1p130 / inverse_temperature, -0x1.fffffep127)));
+  const SingleVec least = hn::Set(d, LeastOf(inverse_temperature));
   const auto log_of = [&](SingleVec x) ASSAY_LAMBDA {
     const SingleVec shifted = kMaximum ? hn::Sub(x, shift) : x;
     const SingleVec big = hn::MulAdd(shifted, high, minus_lse_high);
@@ -175,11 +179,15 @@ HWY_NOINLINE inline unsigned LogSoftmaxOfGroup(const ExpScale& scale, double inv
   return left;
 }
 
+inline void InnerLogSoftmax(const internal::Request& request, const ExpScale& scale, double inverse_temperature,
+                            const FloatExp& exp);
+
 inline void FastLogSoftmax(const internal::Request& request) {
   const ExpScale scale(request.args.temperature);
   if (request.args.bias.data != nullptr || !scale.Serves(request.args.cols)) return RunExact(request);
   const double inverse_temperature = 1.0 / request.args.temperature;
   const FloatExp exp(scale, kUsualScale.shift, kUsualScale.exponent);
+  if (IsInner(request.args, false)) return InnerLogSoftmax(request, scale, inverse_temperature, exp);
   ForGroupsOrExact(request, [&](const FastRows& rows, size_t first, size_t count) HWY_ATTR {
     return AreDirect(rows)
                ? LogSoftmaxOfGroup<DirectRow, DirectOut>(scale, inverse_temperature, exp, rows, first, count)

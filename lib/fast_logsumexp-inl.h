@@ -41,15 +41,15 @@ inline HWY_NOINLINE ScaledSum SumOfUnusualRow(const ExpScale& scale, const FastR
   return {row_scale.shift != 0 ? SumExp<true>(row, exp, nullptr) : SumExp<false>(row, exp, nullptr), added};
 }
 
-template <class Row>
-HWY_NOINLINE inline unsigned LogsumexpOfGroup(const ExpScale& scale, const FloatExp& constants, const FastRows& rows,
-                                              size_t first, size_t count) {
+// Writes the logarithms of usual_sums[kGroup], of which count are those of rows from `first` on. Returns the set of
+// rows that are left to the exact tier.
+HWY_NOINLINE inline unsigned StoreLogsumexps(const ExpScale& scale, const FastRows& rows, size_t first, size_t count,
+                                             const double* HWY_RESTRICT usual_sums) {
   const Doubles d;
-  const FloatExp exp = constants;
   HWY_ALIGN double sums[kGroup] = {1, 1, 1, 1, 1, 1, 1, 1};
   HWY_ALIGN double added[kGroup] = {};
   for (size_t i = 0; i < count; ++i) {
-    sums[i] = SumExp<false>(Row(rows, first + i), exp, nullptr);
+    sums[i] = usual_sums[i];
     added[i] = -kUsualScale.exponent * kLn2;
   }
   for (size_t i = 0; i < count; ++i) {
@@ -75,10 +75,22 @@ HWY_NOINLINE inline unsigned LogsumexpOfGroup(const ExpScale& scale, const Float
   return left;
 }
 
+template <class Row>
+HWY_NOINLINE inline unsigned LogsumexpOfGroup(const ExpScale& scale, const FloatExp& constants, const FastRows& rows,
+                                              size_t first, size_t count) {
+  const FloatExp exp = constants;
+  double sums[kGroup];
+  for (size_t i = 0; i < count; ++i) sums[i] = SumExp<false>(Row(rows, first + i), exp, nullptr);
+  return StoreLogsumexps(scale, rows, first, count, sums);
+}
+
+inline void InnerLogsumexp(const internal::Request& request, const ExpScale& scale, const FloatExp& exp);
+
 inline void FastLogsumexp(const internal::Request& request) {
   const ExpScale scale(request.args.temperature);
   if (request.args.bias.data != nullptr || !scale.Serves(request.args.cols)) return RunExact(request);
   const FloatExp exp(scale, kUsualScale.shift, kUsualScale.exponent);
+  if (IsInner(request.args, true)) return InnerLogsumexp(request, scale, exp);
   ForGroupsOrExact(request, [&](const FastRows& rows, size_t first, size_t count) HWY_ATTR {
     FastRows inputs = rows;
     inputs.out.stride = 1;  // one entry a row

@@ -61,6 +61,32 @@ HWY_INLINE void StoreAll(const Four& v, float* to, size_t /*count*/) {
 }
 HWY_INLINE void StoreAll(const One& v, float* to, size_t count) { StoreSome(v.v, to, count); }
 
+using Sixteens = hn::Rebind<uint16_t, Singles>;
+
+// The numbers of a 16-bit type.
+HWY_INLINE SingleVec FloatsOf(int32_t dtype, hn::Vec<Sixteens> bits) {
+  const Singles d;
+  return dtype == ASSAY_BF16 ? hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(SingleWords(), bits)))
+                             : hn::PromoteTo(d, hn::BitCast(hn::Rebind<hwy::float16_t, Singles>(), bits));
+}
+
+// Rounded to such a type; v is finite or -inf. No -0.
+HWY_INLINE hn::Vec<Sixteens> SixteensOf(int32_t dtype, SingleVec v) {
+  const SingleWords d32;
+  const Sixteens d16;
+  auto rounded = hn::Zero(d16);
+  if (dtype == ASSAY_F16) {
+    rounded = hn::BitCast(d16, hn::DemoteTo(hn::Rebind<hwy::float16_t, Singles>(), v));
+  } else {
+    const auto bits = hn::BitCast(d32, v);
+    const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(d32, 1));
+    const auto wide = hn::ShiftRight<16>(hn::Add(hn::Add(bits, hn::Set(d32, 0x7FFF)), odd));
+    rounded = hn::TruncateTo(d16, wide);
+  }
+  const auto minus_zero = hn::Eq(rounded, hn::Set(d16, uint16_t{0x8000}));
+  return hn::IfThenZeroElse(minus_zero, rounded);
+}
+
 // Several rows of one call, or one of a tile: where they lie.
 struct FastRows {
   size_t first;  // of the call's rows
@@ -137,8 +163,6 @@ class FastRow {
  private:
   HWY_NOINLINE void Copy(size_t j, size_t count, float* HWY_RESTRICT buffer) const {
     const Singles d;
-    const SingleWords d32;
-    const hn::Rebind<uint16_t, Singles> d16;
     const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(j) * stride_;
     if (dtype_ == ASSAY_F32) {
       const auto* from = reinterpret_cast<const float*>(x_) + first;
@@ -156,11 +180,7 @@ class FastRow {
         for (size_t i = 0; i < count; ++i) halves[i] = from[static_cast<std::ptrdiff_t>(i) * stride_];
       }
       for (size_t i = 0; i < count; i += hn::Lanes(d)) {
-        const auto bits = hn::Load(d16, halves + i);
-        const auto floats = dtype_ == ASSAY_BF16
-                                ? hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(d32, bits)))
-                                : hn::PromoteTo(d, hn::BitCast(hn::Rebind<hwy::float16_t, Singles>(), bits));
-        hn::Store(floats, d, buffer + i);
+        hn::Store(FloatsOf(dtype_, hn::Load(Sixteens(), halves + i)), d, buffer + i);
       }
     }
     if (mask_ == nullptr) return;
@@ -195,8 +215,6 @@ class FastOut {
   // Rounds the block at j, finite or -inf and aligned, to the type, for a row that is not direct.
   HWY_NOINLINE void Store(const float* HWY_RESTRICT block, size_t j, size_t count) const {
     const Singles d;
-    const SingleWords d32;
-    const hn::Rebind<uint16_t, Singles> d16;
     const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(j) * stride_;
     if (dtype_ == ASSAY_F32) {
       auto* to = reinterpret_cast<float*>(out_) + first;
@@ -205,18 +223,7 @@ class FastOut {
     }
     HWY_ALIGN uint16_t halves[kBlock];
     for (size_t i = 0; i < count; i += hn::Lanes(d)) {
-      const auto v = hn::Load(d, block + i);
-      auto rounded = hn::Zero(d16);
-      if (dtype_ == ASSAY_F16) {
-        rounded = hn::BitCast(d16, hn::DemoteTo(hn::Rebind<hwy::float16_t, Singles>(), v));
-      } else {
-        const auto bits = hn::BitCast(d32, v);
-        const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(d32, 1));
-        const auto wide = hn::ShiftRight<16>(hn::Add(hn::Add(bits, hn::Set(d32, 0x7FFF)), odd));
-        rounded = hn::TruncateTo(d16, wide);
-      }
-      const auto minus_zero = hn::Eq(rounded, hn::Set(d16, uint16_t{0x8000}));
-      hn::Store(hn::IfThenZeroElse(minus_zero, rounded), d16, halves + i);
+      hn::Store(SixteensOf(dtype_, hn::Load(d, block + i)), Sixteens(), halves + i);
     }
     auto* to = reinterpret_cast<uint16_t*>(out_) + first;
     if (stride_ == 1) {

@@ -17,7 +17,7 @@
 #define ASSAY_LIB_FAST_SOFTMAX_INL_H_
 #endif
 
-#include "fast_sum-inl.h"
+#include "fast_inner-inl.h"
 
 #if ASSAY_FLOAT_LANES
 
@@ -120,10 +120,13 @@ HWY_INLINE unsigned SoftmaxInPlace(const ExpScale& scale, const FastRows& rows, 
   return SoftmaxOfUnusualRow(scale, DirectRow(rows, i), out, out.direct()) ? 0 : 1;
 }
 
+inline void InnerSoftmax(const internal::Request& request, const ExpScale& scale, const FloatExp& exp);
+
 inline void FastSoftmax(const internal::Request& request) {
   const ExpScale scale(request.args.temperature);
   if (request.args.bias.data != nullptr || !scale.Serves(request.args.cols)) return RunExact(request);
   const FloatExp exp(scale, kUsualScale.shift, kUsualScale.exponent);
+  if (IsInner(request.args, false)) return InnerSoftmax(request, scale, exp);
   ForGroupsOrExact(request, [&](const FastRows& rows, size_t first, size_t count) HWY_ATTR {
     if (!AreDirect(rows)) return SoftmaxOfGroup<FastRow, FastOut>(scale, exp, rows, first, count);
     if (rows.in_place && rows.cols > kScratchFloats) return SoftmaxInPlace(scale, rows, first);
