@@ -56,7 +56,8 @@ HWY_INLINE size_t CountOf(SingleMask a, SingleMask b, SingleMask c, SingleMask d
 
 // Each operation, with a Retry for rows that it does not serve (void: none) and the form for T other than 1: what pass
 // 1 adds (Start, then Join), and as an object that took a row's moments, what pass 2 computes: Result in f32 for T = 1,
-// or the doubles Wide of Factor for other T; IsLive says where it is not +0 anyway.
+// or the doubles Wide of Factor for other T; IsLive says where it is not +0 anyway. TakeRows: a row for each lane,
+// given OfRow of each; for Result alone.
 
 // p (dy - sum p dy) / T. An entry with p = 0 adds nothing and gives 0, unless its dy is not finite: then the sum is
 // NaN, and the row is done again with kMasked, to the same bits as with any other dy there.
@@ -84,9 +85,11 @@ class FastSoftmaxGradient {
   explicit HWY_INLINE FastSoftmaxGradient(double t) : inverse_(hn::Set(WideDoubles(), 1 / t)) {}
 
   HWY_INLINE void Take(const FastMoments& row) {
-    sum_ = hn::Set(Singles(), static_cast<float>(row.sum));
+    sum_ = hn::Set(Singles(), OfRow(row));
     wide_sum_ = hn::Set(WideDoubles(), row.sum);
   }
+  static HWY_INLINE float OfRow(const FastMoments& row) { return static_cast<float>(row.sum); }
+  HWY_INLINE void TakeRows(SingleVec rows) { sum_ = rows; }
 
   HWY_INLINE SingleVec Result(SingleVec p, SingleVec dy) const { return hn::Mul(p, hn::Sub(Live(p, dy), sum_)); }
   HWY_INLINE SingleVec Factor(SingleVec p) const { return p; }
@@ -149,6 +152,8 @@ class FastLogSoftmaxGradient {
     sum_ = hn::Set(Singles(), static_cast<float>(scaled));
     wide_sum_ = hn::Set(WideDoubles(), scaled);
   }
+  static HWY_INLINE float OfRow(const FastMoments& row) { return static_cast<float>(row.sum * kUsualInverse); }
+  HWY_INLINE void TakeRows(SingleVec rows) { sum_ = rows; }
 
   HWY_INLINE SingleVec Result(SingleVec log_p, SingleVec dy) const {
     return hn::IfThenElseZero(IsLive(log_p), hn::NegMulAdd(Factor(log_p), sum_, dy));
@@ -158,6 +163,7 @@ class FastLogSoftmaxGradient {
 
  private:
   static constexpr int kUsualExponent = 66;
+  static constexpr double kUsualInverse = 0x1p-66;
 
   static HWY_INLINE int ExponentOf(double normal) {
     return static_cast<int>(std::bit_cast<uint64_t>(normal) >> 52 & 0x7FF) - 1023;
@@ -194,9 +200,14 @@ class FastSparsemaxGradient {
 
   HWY_INLINE void Take(const FastMoments& row) {
     const double mean = row.sum / HWY_MAX(row.count, 1.0);
-    minus_mean_ = hn::Set(Singles(), 0.0f - static_cast<float>(mean));  // never -0, so neither is dy plus this
+    minus_mean_ = hn::Set(Singles(), OfRow(row));
     wide_mean_ = hn::Set(WideDoubles(), mean);
   }
+  // Never -0, so neither is dy plus this.
+  static HWY_INLINE float OfRow(const FastMoments& row) {
+    return 0.0f - static_cast<float>(row.sum / HWY_MAX(row.count, 1.0));
+  }
+  HWY_INLINE void TakeRows(SingleVec rows) { minus_mean_ = rows; }
 
   HWY_INLINE SingleVec Result(SingleVec p, SingleVec dy) const {
     return hn::IfThenElseZero(IsLive(p), hn::Add(dy, minus_mean_));

@@ -11,6 +11,7 @@
 // clang-format on
 
 #include "fast_gradients-inl.h"
+#include "fast_inner_gradients-inl.h"
 #include "kernels.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -204,10 +205,81 @@ HWY_INLINE void GradientsOfRows(const internal::Request& request, const Gradient
   }
 }
 
+// What rows from `first` on that lie side by side subtract; returns those that pass 2 cannot serve.
+template <class Op, class In>
+HWY_INLINE uint64_t SumInner(In& saved, In& upstream, const GradientRows& rows, size_t first, size_t groups,
+                             float* HWY_RESTRICT of_rows) {
+  FastMoments moments[kInnerGroups * kMostInner];
+  SumGradientsOfInner<Op>(saved, upstream, groups, rows.saved.cols, moments);
+  uint64_t others = 0;
+  for (size_t i = 0; i < groups * kMostInner; ++i) {
+    of_rows[i] = Op::OfRow(moments[i]);
+    if (first + i < rows.saved.rows && !IsServed<Op>(moments[i], rows, first + i)) others |= uint64_t{1} << i;
+  }
+  return others;
+}
+
+// Whole groups of floats.
+template <class Op>
+HWY_NOINLINE uint64_t GradientsOfInnerFloats(const GradientRows& rows, size_t first, size_t groups) {
+  const size_t n = rows.saved.cols;
+  const Op op(1);
+  InnerFloats saved(rows.saved, first);
+  InnerFloats upstream(rows.upstream, first);
+  HWY_ALIGN float of_rows[kInnerGroups * kMostInner];
+  const uint64_t others = SumInner<Op>(saved, upstream, rows, first, groups, of_rows);
+  if (HWY_LIKELY(others == 0)) {
+    WriteInnerGradients(op, saved, upstream, groups, of_rows, InnerFloatsOut(rows.saved, first), n);
+    return 0;
+  }
+  for (size_t g = 0; g < groups; ++g) {
+    const size_t at = first + g * kMostInner;
+    InnerLogits some_saved(rows.saved, at);
+    InnerLogits some_upstream(rows.upstream, at);
+    const InnerOut out(rows.saved, at, static_cast<unsigned>(others >> g * kMostInner));
+    WriteInnerGradients(op, some_saved, some_upstream, of_rows + g * kMostInner, out, n);
+  }
+  return others;
+}
+
+// One group of any kind.
+template <class Op>
+HWY_NOINLINE uint64_t GradientsOfInnerRows(const GradientRows& rows, size_t first) {
+  InnerLogits saved(rows.saved, first);
+  InnerLogits upstream(rows.upstream, first);
+  HWY_ALIGN float of_rows[kInnerGroups * kMostInner];
+  const uint64_t others = SumInner<Op>(saved, upstream, rows, first, 1, of_rows);
+  const InnerOut out(rows.saved, first, static_cast<unsigned>(others));
+  WriteInnerGradients(Op(1), saved, upstream, of_rows, out, rows.saved.cols);
+  return others;
+}
+
+// Whether all operands of a call at T = 1 lie so.
+HWY_INLINE bool IsInnerGradient(const assay_row_args& a) {
+  const auto is_inner = [&a](std::ptrdiff_t row_stride, std::ptrdiff_t col_stride) {
+    return AreInner(a.rows, a.cols, row_stride, col_stride);
+  };
+  return a.temperature == 1 && a.cols < size_t{1} << 32 && is_inner(a.saved.row_stride, a.saved.col_stride) &&
+         is_inner(a.upstream.row_stride, a.upstream.col_stride) && is_inner(a.out.row_stride, a.out.col_stride);
+}
+
+template <class Op>
+HWY_NOINLINE void InnerGradients(const internal::Request& request) {
+  const GradientRows rows = AllGradientRows(request);
+  ForInnerGroups(rows.saved, [&](size_t first, size_t groups) HWY_ATTR {
+    uint64_t others =
+        groups == 0 ? GradientsOfInnerRows<Op>(rows, first) : GradientsOfInnerFloats<Op>(rows, first, groups);
+    for (size_t i = first; others != 0; ++i, others >>= 1) {
+      if ((others & 1) != 0) GradientOtherwise<true, Op>(request, rows, i);
+    }
+  });
+}
+
 template <class Op>
 void FastGradients(const internal::Request& request) {
   const double t = request.args.temperature;
   if (!(t >= Op::kLeastTemperature && t <= 0x1p200)) return RunExactGradient(request);
+  if (IsInnerGradient(request.args)) return InnerGradients<Op>(request);
   const auto serve = [&](const GradientRows& rows) HWY_ATTR {
     if (t == 1) return GradientsOfRows<true, Op>(request, rows);
     GradientsOfRows<false, typename Op::AtOtherTemperatures>(request, rows);

@@ -40,8 +40,6 @@ HWY_INLINE bool IsInner(const assay_row_args& a, bool one_column) {
          (one_column || (a.out.row_stride == 1 && a.out.col_stride != 1));
 }
 
-using SingleMask = hn::Mask<Singles>;
-
 // Columns of a group of rows as floats: where they lie, or in a buffer.
 class InnerColumns {
  public:
@@ -356,21 +354,29 @@ HWY_INLINE void WriteInner(InnerLogits& in, const InnerOut& out, size_t /*groups
   }
 }
 
-// fn(first, groups) for the rows of a call, groups of them at a time: several where all are whole groups of visible
-// floats. It returns the set of rows that are left to the exact tier.
+// fn(first, groups) for the rows of a call: several groups where all are whole groups of visible floats, or 0 for one
+// group of another kind.
 template <class Fn>
-HWY_INLINE void ForInnerGroups(const internal::Request& request, const FastRows& rows, const Fn& fn) {
+HWY_INLINE void ForInnerGroups(const FastRows& rows, const Fn& fn) {
   const bool floats = rows.dtype == ASSAY_F32 && rows.mask.data == nullptr;
   size_t first = 0;
   while (first < rows.rows) {
     const size_t whole = floats ? (rows.rows - first) / kMostInner : 0;
     const size_t groups = HWY_MIN(whole, kInnerGroups);
+    fn(first, groups);
+    first += HWY_MAX(groups, 1) * kMostInner;
+  }
+}
+
+// The same; fn returns the set of rows, from `first` on, that are left to the exact tier.
+template <class Fn>
+HWY_INLINE void ForInnerGroupsOrExact(const internal::Request& request, const FastRows& rows, const Fn& fn) {
+  ForInnerGroups(rows, [&](size_t first, size_t groups) HWY_ATTR {
     uint64_t left = fn(first, groups);
     for (size_t i = first; left != 0; ++i, left >>= 1) {
       if ((left & 1) != 0) RunExactRow(request, rows, i);
     }
-    first += HWY_MAX(groups, 1) * kMostInner;
-  }
+  });
 }
 
 // NOLINTNEXTLINE(google-readability-namespace-comments)

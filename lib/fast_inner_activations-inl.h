@@ -164,7 +164,7 @@ inline constexpr size_t kInnerCacheBytes = size_t{1} << 20;
 inline HWY_NOINLINE void InnerSoftmax(const internal::Request& request, const ExpScale& scale, const FloatExp& exp) {
   const FastRows rows = AllRows(request);
   const bool keep = !rows.in_place && rows.rows * rows.cols <= kInnerCacheBytes / (2 * sizeof(float));
-  ForInnerGroups(request, rows, [&](size_t first, size_t groups) HWY_ATTR {
+  ForInnerGroupsOrExact(request, rows, [&](size_t first, size_t groups) HWY_ATTR {
     uint64_t unusual = groups == 0 ? SoftmaxOfInnerRows(exp, rows, first)
                        : keep      ? SoftmaxOfInnerFloats<true>(exp, rows, first, groups)
                                    : SoftmaxOfInnerFloats<false>(exp, rows, first, groups);
@@ -322,7 +322,7 @@ HWY_NOINLINE uint64_t LogSoftmaxOfInner(const ExpScale& scale, double inverse_te
 inline HWY_NOINLINE void InnerLogSoftmax(const internal::Request& request, const ExpScale& scale,
                                          double inverse_temperature, const FloatExp& exp) {
   const FastRows rows = AllRows(request);
-  ForInnerGroups(request, rows, [&](size_t first, size_t groups) HWY_ATTR {
+  ForInnerGroupsOrExact(request, rows, [&](size_t first, size_t groups) HWY_ATTR {
     return groups == 0 ? LogSoftmaxOfInner<InnerLogits>(scale, inverse_temperature, exp, rows, first, 1)
                        : LogSoftmaxOfInner<InnerFloats>(scale, inverse_temperature, exp, rows, first, groups);
   });
@@ -346,7 +346,7 @@ HWY_NOINLINE uint64_t LogsumexpOfInner(const ExpScale& scale, const FloatExp& co
 
 inline HWY_NOINLINE void InnerLogsumexp(const internal::Request& request, const ExpScale& scale, const FloatExp& exp) {
   const FastRows rows = AllRows(request);
-  ForInnerGroups(request, rows, [&](size_t first, size_t groups) HWY_ATTR {
+  ForInnerGroupsOrExact(request, rows, [&](size_t first, size_t groups) HWY_ATTR {
     return groups == 0 ? LogsumexpOfInner<InnerLogits>(scale, exp, rows, first, 1)
                        : LogsumexpOfInner<InnerFloats>(scale, exp, rows, first, groups);
   });
