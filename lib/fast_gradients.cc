@@ -285,8 +285,9 @@ void FastGradients(const internal::Request& request) {
     GradientsOfRows<false, typename Op::AtOtherTemperatures>(request, rows);
   };
   if (!internal::Tile::Wanted(request)) return serve(AllGradientRows(request));
-  internal::ForEachRowInTiles(
-      request, [&](const internal::RowPlaces& places) HWY_ATTR { serve(OneGradientRow(request, places)); });
+  internal::ForEachRowInTiles(request, &CopyAcross, [&](const internal::RowPlaces& places) HWY_ATTR {
+    serve(OneGradientRow(request, places));
+  });
 }
 
 #endif  // ASSAY_FLOAT_LANES

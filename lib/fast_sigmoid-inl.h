@@ -96,7 +96,7 @@ HWY_INLINE FastRows Joined(FastRows rows) {
 inline void FastSigmoid(const internal::Request& request) {
   if (request.args.bias.data != nullptr || !ExpScale(request.args.temperature).InRange()) return RunExact(request);
   const FastSigmoidOf sigmoid(request.args.temperature);
-  ForRows(request, [&](const FastRows& all) HWY_ATTR {
+  ForRows(internal::AlongMemory(request), [&](const FastRows& all) HWY_ATTR {
     const FastRows rows = Joined(all);
     AreDirect(rows) ? SigmoidOfRows<DirectRow, DirectOut>(sigmoid, rows)
                     : SigmoidOfRows<FastRow, FastOut>(sigmoid, rows);

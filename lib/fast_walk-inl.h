@@ -12,6 +12,7 @@
 
 #include "fast_rows-inl.h"
 #include "hwy/cache_control.h"
+#include "tile_copy-inl.h"
 
 #if ASSAY_FLOAT_LANES
 
@@ -103,7 +104,7 @@ inline HWY_NOINLINE void RunExactRow(const internal::Request& request, const Fas
 // fn(const FastRows&) for all rows of a request, one by one where they are copied into a tile.
 template <class Fn>
 HWY_NOINLINE inline void ForEachTileRow(const internal::Request& request, const Fn& fn) {
-  internal::ForEachRowInTiles(request,
+  internal::ForEachRowInTiles(request, &CopyAcross,
                               [&](const internal::RowPlaces& places) HWY_ATTR { fn(OneRow(request, places)); });
 }
 

@@ -3,7 +3,7 @@
 #include "places.h"
 
 #include <algorithm>
-#include <cstring>
+#include <utility>
 
 namespace assay::internal {
 namespace {
@@ -69,28 +69,40 @@ std::size_t BytesOfARow(const Planes& planes, std::size_t n) {
   return apart ? sum : 0;
 }
 
-// from[i * from_i + j * from_j] to to[i * to_i + j * to_j], the inner loop over i.
 template <class T>
-void Copy(const void* from, std::ptrdiff_t from_i, std::ptrdiff_t from_j, void* to, std::ptrdiff_t to_i,
-          std::ptrdiff_t to_j, std::size_t rows, std::size_t cols) {
-  const auto* source = static_cast<const T*>(from);
-  auto* target = static_cast<T*>(to);
-  for (std::ptrdiff_t j = 0; j < static_cast<std::ptrdiff_t>(cols); ++j) {
-    for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(rows); ++i) {
-      target[i * to_i + j * to_j] = source[i * from_i + j * from_j];
+void CopyOf(const BlockCopy& copy) {
+  const auto* from = static_cast<const T*>(copy.from);
+  auto* to = static_cast<T*>(copy.to);
+  for (std::ptrdiff_t j = 0; j < static_cast<std::ptrdiff_t>(copy.cols); ++j) {
+    for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(copy.rows); ++i) {
+      to[i * copy.to_i + j * copy.to_j] = from[i * copy.from_i + j * copy.from_j];
     }
   }
 }
 
-void CopyOf(std::size_t bytes, const void* from, std::ptrdiff_t from_i, std::ptrdiff_t from_j, void* to,
-            std::ptrdiff_t to_i, std::ptrdiff_t to_j, std::size_t rows, std::size_t cols) {
-  if (bytes == 1) return Copy<std::uint8_t>(from, from_i, from_j, to, to_i, to_j, rows, cols);
-  if (bytes == 2) return Copy<std::uint16_t>(from, from_i, from_j, to, to_i, to_j, rows, cols);
-  if (bytes == 4) return Copy<std::uint32_t>(from, from_i, from_j, to, to_i, to_j, rows, cols);
-  return Copy<std::uint64_t>(from, from_i, from_j, to, to_i, to_j, rows, cols);
-}
+std::ptrdiff_t SizeOf(std::ptrdiff_t stride) { return stride < 0 ? -stride : stride; }
 
 }  // namespace
+
+void CopyBlock(const BlockCopy& copy) {
+  if (copy.bytes == 1) return CopyOf<std::uint8_t>(copy);
+  if (copy.bytes == 2) return CopyOf<std::uint16_t>(copy);
+  if (copy.bytes == 4) return CopyOf<std::uint32_t>(copy);
+  CopyOf<std::uint64_t>(copy);
+}
+
+Request AlongMemory(const Request& request) {
+  const assay_row_args& a = request.args;
+  if (SizeOf(a.logits.row_stride) >= SizeOf(a.logits.col_stride)) return request;
+  if (SizeOf(a.out.row_stride) >= SizeOf(a.out.col_stride)) return request;
+  Request exchanged = request;
+  assay_row_args& to = exchanged.args;
+  std::swap(to.rows, to.cols);
+  std::swap(to.logits.row_stride, to.logits.col_stride);
+  std::swap(to.bias.row_stride, to.bias.col_stride);
+  std::swap(to.out.row_stride, to.out.col_stride);
+  return exchanged;
+}
 
 RowPlaces PlacesOf(const Request& request, std::size_t row) {
   const Planes planes = PlanesOf(request);
@@ -125,8 +137,8 @@ void Tile::Read(std::size_t first) {
   for (const Plane& plane : planes.inputs) {
     if (!plane.Used()) continue;
     const std::size_t row_bytes = RowBytes(n, plane.bytes);
-    CopyOf(plane.bytes, plane.At(first), plane.row_stride, plane.col_stride, at,
-           static_cast<std::ptrdiff_t>(row_bytes / plane.bytes), 1, count_, n);
+    copy_({plane.bytes, plane.At(first), plane.row_stride, plane.col_stride, at,
+           static_cast<std::ptrdiff_t>(row_bytes / plane.bytes), 1, count_, n});
     at += capacity_ * row_bytes;
   }
 }
@@ -153,8 +165,8 @@ void Tile::Write() const {
   if (!out.Used()) return;
   const std::size_t row_bytes = RowBytes(request_.args.cols, out.bytes);
   const auto* from = static_cast<const std::uint8_t*>(At(0).out.data);
-  CopyOf(out.bytes, from, static_cast<std::ptrdiff_t>(row_bytes / out.bytes), 1, const_cast<void*>(out.At(first_)),
-         out.row_stride, out.col_stride, count_, request_.args.cols);
+  copy_({out.bytes, from, static_cast<std::ptrdiff_t>(row_bytes / out.bytes), 1, const_cast<void*>(out.At(first_)),
+         out.row_stride, out.col_stride, count_, request_.args.cols});
 }
 
 }  // namespace assay::internal

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Where the entries of one row lie, and the walk over the rows of a call. Rows whose columns are apart are copied into
-// contiguous scratch, eight rows at a time so that memory is read along the rows' dimension where that is the inner
-// one, and results are copied back; a kernel sees strides other than 1 only in rows too long for the scratch.
+// contiguous scratch, up to sixteen rows at a time so that memory is read along the rows' dimension where that is the
+// inner one, and results are copied back; a kernel sees strides other than 1 only in rows too long for the scratch.
 
 #pragma once
 
@@ -42,15 +42,34 @@ RowPlaces PlacesOf(const Request& request, std::size_t row);
 // Beside it a kernel has 44 KiB of stack, calls and tests of it included (stack_test.cc).
 inline constexpr std::size_t kTileBytes = 16 * 1024;
 
+// For an operation entry by entry: the same call with rows and columns exchanged where rows lie closer than columns.
+Request AlongMemory(const Request& request);
+
+// from[i * from_i + j * from_j] to to[i * to_i + j * to_j] for i < rows, j < cols; numbers of so many bytes.
+struct BlockCopy {
+  std::size_t bytes;
+  const void* from;
+  std::ptrdiff_t from_i;
+  std::ptrdiff_t from_j;
+  void* to;
+  std::ptrdiff_t to_i;
+  std::ptrdiff_t to_j;
+  std::size_t rows;
+  std::size_t cols;
+};
+using CopyFn = void (*)(const BlockCopy& copy);
+void CopyBlock(const BlockCopy& copy);
+
 // Rows of a call in contiguous scratch.
 class Tile {
  public:
-  static constexpr std::size_t kMaxRows = 8;
+  static constexpr std::size_t kMaxRows = 16;
 
   // Whether rows of this call are better copied, and fit.
   static bool Wanted(const Request& request) { return RowsThatFit(request) > 0; }
 
-  explicit Tile(const Request& request) : request_(request), capacity_(RowsThatFit(request)) {}
+  // copy: CopyBlock, or a quicker form of it.
+  Tile(const Request& request, CopyFn copy) : request_(request), copy_(copy), capacity_(RowsThatFit(request)) {}
 
   // Copies rows [first, first + count()) in.
   void Read(std::size_t first);
@@ -64,6 +83,7 @@ class Tile {
   static std::size_t RowsThatFit(const Request& request);
 
   const Request& request_;
+  CopyFn copy_;
   std::size_t capacity_;
   std::size_t first_ = 0;
   std::size_t count_ = 0;
@@ -72,8 +92,8 @@ class Tile {
 
 // Calls fn(const RowPlaces&) for every row. Tile: kTileBytes of stack, only where it is wanted.
 template <class Fn>
-void ForEachRowInTiles(const Request& request, Fn&& fn) {
-  Tile tile(request);
+void ForEachRowInTiles(const Request& request, CopyFn copy, Fn&& fn) {
+  Tile tile(request, copy);
   for (std::size_t first = 0; first < request.args.rows; first += tile.count()) {
     tile.Read(first);
     for (std::size_t i = 0; i < tile.count(); ++i) fn(tile.At(i));

@@ -49,7 +49,7 @@ void Negate(const Request& request) {
     }
   };
   if (Tile::Wanted(request)) {
-    ForEachRowInTiles(request, row);
+    ForEachRowInTiles(request, &CopyBlock, row);
   } else {
     for (std::size_t i = 0; i < request.args.rows; ++i) row(PlacesOf(request, i));
   }

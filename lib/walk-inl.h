@@ -11,6 +11,7 @@
 
 #include "hwy/highway.h"
 #include "places.h"
+#include "tile_copy-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace assay {
@@ -20,7 +21,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 // fn(const internal::RowPlaces&) for every row. The scratch of the tile is on the stack only where it is wanted.
 template <class Fn>
 HWY_NOINLINE inline void ForEachRowInTiles(const internal::Request& request, const Fn& fn) {
-  internal::ForEachRowInTiles(request, fn);
+  internal::ForEachRowInTiles(request, &CopyAcross, fn);
 }
 
 template <class Fn>
@@ -29,10 +30,11 @@ HWY_INLINE void ForEachRow(const internal::Request& request, const Fn& fn) {
   for (size_t row = 0; row < request.args.rows; ++row) fn(internal::PlacesOf(request, row));
 }
 
-// A kernel that serves one row after the other.
+// A kernel that serves one row after the other; rows of sigmoid are those of memory.
 template <void (*kRow)(const internal::Request&, const internal::RowPlaces&)>
 void EachRow(const internal::Request& request) {
-  ForEachRow(request, [&](const internal::RowPlaces& places) HWY_ATTR { kRow(request, places); });
+  const internal::Request rows = request.op == ASSAY_SIGMOID ? internal::AlongMemory(request) : request;
+  ForEachRow(rows, [&](const internal::RowPlaces& places) HWY_ATTR { kRow(rows, places); });
 }
 
 // NOLINTNEXTLINE(google-readability-namespace-comments)
