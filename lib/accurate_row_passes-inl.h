@@ -134,7 +134,7 @@ HWY_NOINLINE inline internal::WidePair AccurateRow::ExpAt(size_t j) const {
   using internal::WidePair;
   const Doubles d;
   const WidePair z = DifferenceAt(j);
-  if (z.ToDouble() < -4000) return WidePair();  // no product of three doubles and a quotient by a fourth is so small
+  if (z.ToPair().hi < -4000) return WidePair();  // no product of three doubles and a quotient by a fourth is so small
   // exp(z / 4), whose error counts four times.
   const int quarter = static_cast<int>(std::max<std::int64_t>(z.e, -2000)) - 2;
   DoubleVec hi, lo;
@@ -148,10 +148,10 @@ HWY_NOINLINE inline internal::WidePair AccurateRow::LogSoftmaxAt(size_t j, inter
   using internal::WidePair;
   const WidePair log_sum = LogSum();
   *error = WidePair(LogSumRelative() * log_sum_lifted_.hi, 0, -internal::kLift) + WidePair(1, 0, -1400);
-  if (j == reference_) return internal::Negated(log_sum);
+  if (j == reference_) return -log_sum;
   const WidePair difference = DifferenceAt(j);
   *error = *error + WidePair(std::fabs(difference.v.hi) * bounds::kExactDifferenceRelative, 0, difference.e);
-  return difference + internal::Negated(log_sum);
+  return difference - log_sum;
 }
 
 HWY_NOINLINE inline internal::WidePair AccurateRow::LogSumExp(internal::WidePair* error) const {

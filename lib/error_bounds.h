@@ -225,7 +225,7 @@ inline constexpr double kExpUnfusedRelative = 2.3 * kU;
 //   log_softmax  sum dy u, kExpUnfusedRelative 2.3 u, their product u, dy - product u, the quotient u. 6.3 u.
 //   sparsemax    sum u, mean u, difference u, quotient u. 4 u.
 // What underflows is far below that in the rows that gradient_range.h lets through, and results of f64 below 2^-1000
-// are computed again in pairs with exponents of their own (scaled.h), as are all other rows: 2^-90 of the terms.
+// are computed again in pairs with exponents of their own (wide_pair.h), as are all other rows: 2^-90 of the terms.
 
 // The fast tier at T = 1, in units of the u of f32 and of the terms; 8 are promised, and the result's own half ulp.
 //   softmax      a chain of four: product, fused, fused or product, one addition: 3; across chains in double; the sum

@@ -55,7 +55,7 @@ HWY_INLINE DoubleVec LogSoftmaxDoubles(const AccurateRow& row, size_t j) {
 inline double LogSumExpDouble(AccurateRow& row) {
   internal::WidePair error;
   const internal::WidePair value = row.LogSumExp(&error);
-  const double low = internal::RoundWide(ASSAY_F64, value + internal::Negated(error));
+  const double low = internal::RoundWide(ASSAY_F64, value - error);
   const double high = internal::RoundWide(ASSAY_F64, value + error);
   return low == high ? low : row.exact().Nearest(ASSAY_LOGSUMEXP, 0, low, high);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The exact tier's gradients of softmax, log_softmax and sparsemax: double lanes and one compensated sum a row; scalars
-// of any exponent (scaled.h) for rows that double's range cannot hold. Error: error_bounds.h, gradients.
+// of any exponent (wide_pair.h) for rows that double's range cannot hold. Error: error_bounds.h, gradients.
 // Highway compiles the part above HWY_ONCE once for each target.
 
 // clang-format off: foreach_target.h must come before anything that includes highway.h.
@@ -23,7 +23,6 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 using internal::Moments;
-using internal::Scaled;
 
 HWY_INLINE double MaxOf(DoubleVec v) { return hn::GetLane(hn::MaxOfLanes(Doubles(), v)); }
 
@@ -77,24 +76,25 @@ HWY_INLINE Moments MomentsOf(const Values& saved, const Values& upstream) {
 template <class Op>
 HWY_NOINLINE void GradientOfAnyRange(const Values& saved, const Values& upstream, const Out& out, double temperature,
                                      double count) {
-  Scaled sum;
+  WidePair sum;
   for (size_t j = 0; j < saved.size(); ++j) {
     const double y = saved.At(j);
     if (!Op::Live(y)) continue;
-    const Scaled dy(upstream.At(j));
-    sum = sum + (Op::kSumsProducts ? Scaled(y) * dy : dy);
+    const WidePair dy(upstream.At(j));
+    sum = sum + (Op::kSumsProducts ? WidePair(y) * dy : dy);
   }
-  const Scaled subtrahend = Op::Subtrahend(sum, count);
-  const Scaled t(temperature);
+  const WidePair subtrahend = Op::Subtrahend(sum, count);
+  const WidePair t(temperature);
   for (size_t j = 0; j < saved.size(); ++j) {
     const double y = saved.At(j);
-    out.Set(j, Op::Live(y) ? Op::Gradient(y, Scaled(upstream.At(j)), subtrahend, t).ToDouble() : 0);
+    out.Set(j,
+            Op::Live(y) ? internal::RoundWide(ASSAY_F64, Op::Gradient(y, WidePair(upstream.At(j)), subtrahend, t)) : 0);
   }
 }
 
-// The lanes of `tiny` anew in Scaled: results of f64 that are subnormal, or became 0 by underflow.
+// The lanes of `tiny` anew in WidePair: results of f64 that are subnormal, or became 0 by underflow.
 template <class Op>
-HWY_NOINLINE void Replace(DoubleMask tiny, DoubleVec y, DoubleVec dy, Scaled subtrahend, Scaled t,
+HWY_NOINLINE void Replace(DoubleMask tiny, DoubleVec y, DoubleVec dy, WidePair subtrahend, WidePair t,
                           DoubleVec& HWY_RESTRICT result) {
   const Doubles d;
   HWY_ALIGN double results[kMaxLanes];
@@ -106,7 +106,8 @@ HWY_NOINLINE void Replace(DoubleMask tiny, DoubleVec y, DoubleVec dy, Scaled sub
   hn::Store(dy, d, dys);
   hn::Store(hn::IfThenElseZero(tiny, hn::Set(d, 1.0)), d, tinies);
   for (size_t i = 0; i < Lanes(); ++i) {
-    if (tinies[i] != 0) results[i] = Op::Gradient(ys[i], Scaled(dys[i]), subtrahend, t).ToDouble();
+    if (tinies[i] == 0) continue;
+    results[i] = internal::RoundWide(ASSAY_F64, Op::Gradient(ys[i], WidePair(dys[i]), subtrahend, t));
   }
   result = hn::Load(d, results);
 }
@@ -126,8 +127,8 @@ HWY_INLINE void GradientOfRow(const internal::Request& request, const internal::
   // With T = inf all results are 0, whatever overflowed in the sum.
   double minus = row.special ? std::nan("") : 0;
   if (finite) minus = Op::Subtrahend(row.sum.hi, row.count);
-  Scaled subtrahend;
-  if (kF64 && finite) subtrahend = Op::Subtrahend(Scaled(row.sum, 0), row.count);
+  WidePair subtrahend;
+  if (kF64 && finite) subtrahend = Op::Subtrahend(WidePair(row.sum, 0), row.count);
   const DoubleVec sum = hn::Set(d, minus);
   const DoubleVec t = hn::Set(d, args.temperature);
   for (size_t j = 0; j < args.cols; j += Lanes()) {
@@ -138,7 +139,7 @@ HWY_INLINE void GradientOfRow(const internal::Request& request, const internal::
     if constexpr (kF64) {
       const auto tiny = hn::And(live, Op::IsTiny(y, result));
       if (HWY_UNLIKELY(finite && !hn::AllFalse(d, tiny))) {
-        Replace<Op>(tiny, y, dy, subtrahend, Scaled(args.temperature), result);
+        Replace<Op>(tiny, y, dy, subtrahend, WidePair(args.temperature), result);
       }
     }
     out.Store(result, j);

@@ -39,7 +39,7 @@ class Ladder {
     internal::WidePair error;
     const internal::WidePair value =
         request_.op == ASSAY_SIGMOID ? AccurateSigmoidAt(i, &error) : AccurateAt(i, &error);
-    const double low = internal::RoundWide(dtype, value + internal::Negated(error));
+    const double low = internal::RoundWide(dtype, value - error);
     const double high = internal::RoundWide(dtype, value + error);
     if (HWY_LIKELY(low == high && request_.first_step < 2)) return low;
     return ByIntegers(i, low, high);

@@ -75,7 +75,7 @@ HWY_NOINLINE WidePair IrregularLoss(const AccurateRow& row, const LossTargets& t
   WidePair loss;
   for (size_t j = 0; j < row.size(); ++j) {
     const WidePair t = targets.At(j);
-    if (!t.IsZero()) loss = loss + t * (log_sum + Negated(row.DifferenceAt(j)));
+    if (!t.IsZero()) loss = loss + t * (log_sum - row.DifferenceAt(j));
   }
   return loss;
 }
@@ -91,7 +91,7 @@ HWY_NOINLINE Loss LossOf(const internal::Request& request, const internal::RowPl
   row.Sum();
   WidePair error;
   if (request.args.targets.data == nullptr && request.args.label_smoothing == 0) {
-    loss.value = Negated(row.LogSoftmaxAt(static_cast<size_t>(LabelOf(request, places.row)), &error));
+    loss.value = -row.LogSoftmaxAt(static_cast<size_t>(LabelOf(request, places.row)), &error);
   } else if (!targets.regular() || !RegularLoss(row, targets, &loss.value)) {
     loss.value = IrregularLoss(row, targets);
   }
@@ -166,7 +166,7 @@ HWY_NOINLINE void IrregularGradient(const AccurateRow& row, const LossTargets& t
   for (size_t j = 0; j < row.size(); ++j) {
     double x, b;
     WidePair g;
-    if (row.At(j, x, b)) g = factor * (share * row.ExpAt(j) + Negated(targets.At(j)));
+    if (row.At(j, x, b)) g = factor * (share * row.ExpAt(j) - targets.At(j));
     out.Set(j, internal::RoundWide(dtype, g));
   }
 }

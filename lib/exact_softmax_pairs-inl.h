@@ -172,7 +172,7 @@ class SoftmaxPairsRow {
       if (lanes[2][i] == 0) continue;
       const internal::WidePair value(lanes[0][i], lanes[1][i]);
       const internal::WidePair error(lanes[0][i] * bounds::kSharePairRelative);
-      const double low = internal::RoundWide(ASSAY_F32, value + internal::Negated(error));
+      const double low = internal::RoundWide(ASSAY_F32, value - error);
       if (low != internal::RoundWide(ASSAY_F32, value + error)) return false;
       lanes[3][i] = low;
     }

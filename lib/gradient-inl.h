@@ -15,12 +15,14 @@
 #include "exp-inl.h"
 #include "gradient_range.h"
 #include "lanes-inl.h"
-#include "scaled.h"
+#include "wide_pair.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace assay {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+
+using internal::WidePair;
 
 // exp(z) for |z| <= kLaneExpReach by the method of Exp, but without fused operations, so that the bits are the same on
 // every target. Error: bounds::kExpUnfusedRelative.
@@ -44,7 +46,7 @@ HWY_INLINE DoubleVec ExpUnfused(DoubleVec z) {
 }
 
 // exp(z) for |z| <= kScaledExpReach.
-inline internal::Scaled ExpScaled(double z) {
+inline WidePair ExpScaled(double z) {
   const Doubles d;
   const double steps = std::nearbyint(z * (constants::kStepsPerUnit / 16));
   // Fewer than 2^14 steps of ln 2: exact products with its first two parts, which have 38 bits.
@@ -53,15 +55,14 @@ inline internal::Scaled ExpScaled(double z) {
   TwoSum(hn::Set(d, high), hn::Set(d, -steps * (16 * constants::kStep2)), r, r_lo);
   r_lo = hn::Sub(r_lo, hn::Set(d, steps * (16 * constants::kStep3)));
   ExpAccurate(d, r, r_lo, e, e_lo);
-  return {{hn::GetLane(e), hn::GetLane(e_lo)}, static_cast<std::int64_t>(steps)};
+  return WidePair(hn::GetLane(e), hn::GetLane(e_lo), static_cast<std::int64_t>(steps));
 }
 
 // exp(z) - 1 for |z| <= 1, relative error below 2^-54.
-inline internal::Scaled Expm1Scaled(double z) {
-  using internal::Scaled;
+inline WidePair Expm1Scaled(double z) {
   // The first term left out is z^3 / 24 of the result, where 1 - 2^-40 would cost 56 of 96 bits.
-  if (std::fabs(z) < 0x1p-40) return Scaled(z) + Scaled(z) * Scaled(z) * Scaled(0.5 + z / 6);
-  return ExpScaled(z) - Scaled(1);
+  if (std::fabs(z) < 0x1p-40) return WidePair(z) + WidePair(z) * WidePair(z) * WidePair(0.5 + z / 6);
+  return ExpScaled(z) - WidePair(1);
 }
 
 // Below it results of f64 may have been rounded to a subnormal more than once.
@@ -74,7 +75,6 @@ HWY_INLINE DoubleMask IsTinyButNotZero(DoubleVec result) {
 
 // dx = p (dy - sum p dy) / T.
 struct OfSoftmax {
-  using Scaled = internal::Scaled;
   static constexpr bool kSumsProducts = true;
   static constexpr bool kNeedsCount = false;
   static constexpr bool kNeedsRange = false;
@@ -85,7 +85,7 @@ struct OfSoftmax {
   static bool Live(double p) { return p != 0; }
   // 0, or NaN where a live entry makes the row NaN.
   static HWY_INLINE DoubleVec Special(DoubleVec p) { return hn::Mul(p, hn::Zero(Doubles())); }
-  static Scaled Subtrahend(Scaled sum, double) { return sum; }
+  static WidePair Subtrahend(WidePair sum, double) { return sum; }
   static double Subtrahend(double sum, double) { return sum; }
   static bool InRange(const internal::Moments& row, double t, bool f64) {
     return !f64 || internal::SoftmaxInRange(row, t);
@@ -97,12 +97,11 @@ struct OfSoftmax {
   static HWY_INLINE DoubleVec Gradient(DoubleVec p, DoubleVec dy, DoubleVec sum, DoubleVec t) {
     return hn::Mul(p, hn::Div(hn::Sub(dy, sum), t));
   }
-  static Scaled Gradient(double p, Scaled dy, Scaled sum, Scaled t) { return Scaled(p) * (dy - sum) / t; }
+  static WidePair Gradient(double p, WidePair dy, WidePair sum, WidePair t) { return WidePair(p) * (dy - sum) / t; }
 };
 
 // dx = (dy - exp(log p) sum dy) / T.
 struct OfLogSoftmax {
-  using Scaled = internal::Scaled;
   static constexpr bool kSumsProducts = false;
   static constexpr bool kNeedsCount = false;
   static constexpr bool kNeedsRange = true;
@@ -111,7 +110,7 @@ struct OfLogSoftmax {
   static HWY_INLINE DoubleMask Live(DoubleVec log_p) { return hn::Not(hn::Eq(log_p, hn::Set(Doubles(), -kInf))); }
   static bool Live(double log_p) { return log_p != -kInf; }
   static HWY_INLINE DoubleVec Special(DoubleVec log_p) { return hn::Mul(log_p, hn::Zero(Doubles())); }
-  static Scaled Subtrahend(Scaled sum, double) { return sum; }
+  static WidePair Subtrahend(WidePair sum, double) { return sum; }
   static double Subtrahend(double sum, double) { return sum; }
   static bool InRange(const internal::Moments& row, double t, bool f64) {
     return f64 ? internal::LogSoftmaxInRange(row, t) : internal::LogSoftmaxFloatInRange(row, t);
@@ -123,7 +122,7 @@ struct OfLogSoftmax {
     const DoubleVec p = ExpUnfused(hn::Min(hn::Max(log_p, hn::Neg(reach)), reach));
     return hn::Div(hn::Sub(dy, hn::Mul(p, sum)), t);
   }
-  static Scaled Gradient(double log_p, Scaled dy, Scaled sum, Scaled t) {
+  static WidePair Gradient(double log_p, WidePair dy, WidePair sum, WidePair t) {
     const double z = std::fmin(std::fmax(log_p, -internal::kScaledExpReach), internal::kScaledExpReach);
     // Near 0 the terms may cancel to their last bits, and a tiny T makes much of what is left.
     if (std::fabs(z) <= 1) return ((dy - sum) - Expm1Scaled(z) * sum) / t;
@@ -133,7 +132,6 @@ struct OfLogSoftmax {
 
 // dx = (dy - mean of dy over p > 0) / T.
 struct OfSparsemax {
-  using Scaled = internal::Scaled;
   static constexpr bool kSumsProducts = false;
   static constexpr bool kNeedsCount = true;
   static constexpr bool kNeedsRange = false;
@@ -142,7 +140,7 @@ struct OfSparsemax {
   static HWY_INLINE DoubleMask Live(DoubleVec p) { return hn::Not(hn::Le(p, hn::Zero(Doubles()))); }
   static bool Live(double p) { return !(p <= 0); }
   static HWY_INLINE DoubleVec Special(DoubleVec p) { return hn::IfThenZeroElse(hn::Eq(p, p), p); }
-  static Scaled Subtrahend(Scaled sum, double count) { return sum / Scaled(count); }
+  static WidePair Subtrahend(WidePair sum, double count) { return sum / WidePair(count); }
   static double Subtrahend(double sum, double count) { return sum / count; }
   static bool InRange(const internal::Moments& row, double t, bool f64) {
     return !f64 || internal::SparsemaxInRange(row, t);
@@ -151,7 +149,7 @@ struct OfSparsemax {
   static HWY_INLINE DoubleVec Gradient(DoubleVec, DoubleVec dy, DoubleVec mean, DoubleVec t) {
     return hn::Div(hn::Sub(dy, mean), t);
   }
-  static Scaled Gradient(double, Scaled dy, Scaled mean, Scaled t) { return (dy - mean) / t; }
+  static WidePair Gradient(double, WidePair dy, WidePair mean, WidePair t) { return (dy - mean) / t; }
 };
 
 // NOLINTNEXTLINE(google-readability-namespace-comments)

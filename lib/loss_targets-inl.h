@@ -45,7 +45,7 @@ class LossTargets {
     keep_ = internal::TwoSumScalar(1, -smoothing);
     if (row.visible() > 0 && smoothing > 0) {
       share_ = internal::WidePair(smoothing) / internal::WidePair(static_cast<double>(row.visible()));
-      share_lanes_ = {share_.ToDouble(), std::ldexp(share_.v.lo, static_cast<int>(share_.e))};
+      share_lanes_ = share_.ToPair();
     }
     Scan(smoothing);
   }

@@ -44,5 +44,24 @@ TEST(ReciprocalTest, IsGoodToTwiceDoublePrecision) {
   EXPECT_EQ(Reciprocal({1.0, 0}).lo, 0.0);
 }
 
+TEST(RoundWideTest, RoundsASubnormalDoubleOnce) {
+  // 3.5 units and a little on either side of it, then the tie.
+  EXPECT_EQ(RoundWide(ASSAY_F64, WidePair({3.5, 0x1p-60}, -1074)), 4 * 0x1p-1074);
+  EXPECT_EQ(RoundWide(ASSAY_F64, WidePair({3.5, -0x1p-60}, -1074)), 3 * 0x1p-1074);
+  EXPECT_EQ(RoundWide(ASSAY_F64, WidePair({2.5, 0}, -1074)), 2 * 0x1p-1074);
+  EXPECT_EQ(RoundWide(ASSAY_F64, WidePair({-2.5, -0x1p-60}, -1074)), -3 * 0x1p-1074);
+  // The product of these two, rounded to 53 bits, is a tie that only its low half decides.
+  const WidePair product = WidePair(0x0.f323bb6868f46p-1022) * WidePair(0x1.c9ac49b1e325ap-4);
+  EXPECT_EQ(RoundWide(ASSAY_F64, product), 0x0.1b2ae6b8d7165p-1022);
+}
+
+TEST(WidePairTest, GoesBeyondTheRangeOfDoubleAndBack) {
+  const WidePair huge = WidePair(0x1p1000) * WidePair(0x1p1000) * WidePair(3);
+  EXPECT_EQ(RoundWide(ASSAY_F64, huge), HUGE_VAL);
+  EXPECT_EQ(RoundWide(ASSAY_F64, huge / WidePair(0x1p1000) / WidePair(0x1p1000)), 3);
+  EXPECT_EQ(RoundWide(ASSAY_F64, huge - huge), 0);
+  EXPECT_EQ(RoundWide(ASSAY_F64, WidePair(1) / huge * huge), 1);
+}
+
 }  // namespace
 }  // namespace assay::internal

@@ -115,8 +115,9 @@ class ScaledDifference {
       internal::WidePair z = internal::ExactDifference(no_quotient ? 0 : lanes[0][i], no_quotient ? 0 : x0_,
                                                        lanes[1][i], b0_, no_quotient ? 1 : temperature_);
       if (z.e > kBeyond) z = internal::WidePair(std::copysign(0x1p1000, z.v.hi));
-      lanes[3][i] = z.ToDouble();
-      lanes[4][i] = std::ldexp(z.v.lo, static_cast<int>(z.e < -2000 ? -2000 : z.e));
+      const internal::ScalarPair pair = z.ToPair();
+      lanes[3][i] = pair.hi;
+      lanes[4][i] = pair.lo;
       lanes[5][i] = std::fabs(lanes[3][i]) * bounds::kExactDifferenceRelative + 0x1p-1000;
     }
     hi = hn::Load(d, lanes[3]);

@@ -2,7 +2,7 @@
 
 #include "sparsemax_threshold.h"
 
-#include "scaled.h"
+#include "wide_pair.h"
 
 namespace assay::internal {
 void SparseThreshold::Clear() {
@@ -30,7 +30,8 @@ double SparseThreshold::Share(double x, double b) const {
   const ScalarPair above = Above(x, b, &exponent);
   if (!(above.hi > 0)) return 0;
   if (count_ == 1) return 1;
-  return (Scaled(above, exponent) / (Scaled(static_cast<double>(count_)) * Scaled(temperature_))).ToDouble();
+  return RoundWide(ASSAY_F64,
+                   WidePair(above, exponent) / (WidePair(static_cast<double>(count_)) * WidePair(temperature_)));
 }
 
 bool SparseThreshold::Tau(bool divided, ScalarPair* tau) const {
@@ -39,11 +40,11 @@ bool SparseThreshold::Tau(bool divided, ScalarPair* tau) const {
   const ScalarPair value = minus_a.Value(&exponent);
   *tau = {0, 0};
   if (value.hi == 0) return true;
-  Scaled quotient = -Scaled(value, exponent) / Scaled(static_cast<double>(count_));
-  if (divided) quotient = quotient / Scaled(temperature_);
+  WidePair quotient = -WidePair(value, exponent) / WidePair(static_cast<double>(count_));
+  if (divided) quotient = quotient / WidePair(temperature_);
   constexpr std::int64_t kReach = 950;  // of exponents: the low half must not underflow
-  if (quotient.exponent() < -kReach || quotient.exponent() > kReach) return false;
-  *tau = quotient.Shifted(quotient.exponent());
+  if (quotient.e < -kReach || quotient.e > kReach) return false;
+  *tau = quotient.ToPair();
   return true;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A double-double with an exponent of its own, for the few scalars of a row whose parts leave the range of double on
-// the way to a result that does not, and for the one rounding at the end.
+// A double-double with an exponent of its own, for scalars whose parts leave the range of double on the way to a result
+// that does not, for results that are subnormal, and for the one rounding at the end. Slow.
 // FP: round-to-nearest, -ffp-contract=off.
 
 #pragma once
@@ -28,13 +28,17 @@ struct WidePair {
     v.lo = std::ldexp(lo, -shift);
     e = hi == 0 ? 0 : exponent + shift;
   }
+  explicit WidePair(ScalarPair value, std::int64_t exponent) : WidePair(value.hi, value.lo, exponent) {}
 
   bool IsZero() const { return v.hi == 0; }
-  // Rounded to double; 0 or infinite beyond its range.
-  double ToDouble() const { return std::ldexp(v.hi, static_cast<int>(std::clamp<std::int64_t>(e, -4000, 4000))); }
+  // As far as double's range goes: 0, subnormal or infinite beyond it. For one rounding there too: RoundWide.
+  ScalarPair ToPair() const {
+    const auto shift = static_cast<int>(std::clamp<std::int64_t>(e, -4000, 4000));
+    return {std::ldexp(v.hi, shift), std::ldexp(v.lo, shift)};
+  }
 };
 
-inline WidePair Negated(WidePair a) { return WidePair(-a.v.hi, -a.v.lo, a.e); }
+inline WidePair operator-(WidePair a) { return WidePair(-a.v.hi, -a.v.lo, a.e); }
 
 // Relative error below 2^-100.
 inline WidePair operator*(WidePair a, WidePair b) {
@@ -52,10 +56,15 @@ inline WidePair operator+(WidePair a, WidePair b) {
   return WidePair(sum.hi, sum.lo, a.e);
 }
 
-// a / b for b != 0, relative error below 2^-98.
+inline WidePair operator-(WidePair a, WidePair b) { return a + -b; }
+
+// a / b for b != 0, relative error below 2^-100.
 inline WidePair operator/(WidePair a, WidePair b) {
-  const ScalarPair quotient = MultiplyScalar(a.v, Reciprocal(b.v));
-  return WidePair(quotient.hi, quotient.lo, a.e - b.e);
+  const double hi = a.v.hi / b.v.hi;
+  const double rest = std::fma(-hi, b.v.hi, a.v.hi) + (a.v.lo - hi * b.v.lo);
+  const double lo = rest / b.v.hi;
+  const double sum = hi + lo;
+  return WidePair(sum, lo - (sum - hi), a.e - b.e);
 }
 
 // The number of the type nearest to a, ties to even, as a double: one rounding, subnormal results included.
