@@ -12,6 +12,7 @@
 #endif
 
 #include <cmath>
+#include <limits>
 
 #include "dd-inl.h"
 #include "error_bounds.h"
@@ -35,6 +36,20 @@ enum class RowKind {
   kInfinite,  // one is +inf, none NaN
   kFinite,
 };
+inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+// A row of softmax or log_softmax that its kind fixes: true where that was so.
+HWY_INLINE bool FillFixed(RowKind kind, const internal::Request& request, const Out& out) {
+  if (HWY_LIKELY(kind == RowKind::kFinite)) return false;
+  const double no_mass = request.op == ASSAY_LOG_SOFTMAX ? -kInf : 0;
+  out.Fill(kind == RowKind::kEmpty && request.empty_row_is_zero ? no_mass : kNaN);
+  return true;
+}
+
+// logsumexp of a row that is not finite.
+HWY_INLINE double FixedLogSumExp(RowKind kind) {
+  return kind == RowKind::kEmpty ? -kInf : kind == RowKind::kNaN ? kNaN : kInf;
+}
 
 // A reference whose z is less below the largest serves as well: no exponential is above e^0.5, and no other share is
 // near 1.

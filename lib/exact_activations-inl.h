@@ -20,19 +20,9 @@ namespace assay {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
 // Rows up to this long keep their exponentials; longer ones compute them twice. With a tile of places.h and the
 // ladder's integers below 64 KiB of stack.
 inline constexpr size_t kKeptExponentials = 3072;
-
-// Where softmax and log_softmax are the same: a row without an ordinary result.
-HWY_INLINE bool FillSpecial(RowKind kind, const internal::Request& request, const Out& out) {
-  if (HWY_LIKELY(kind == RowKind::kFinite)) return false;
-  const double empty = request.op == ASSAY_LOG_SOFTMAX ? -kInf : 0;
-  out.Fill(kind != RowKind::kEmpty ? kNaN : request.empty_row_is_zero ? empty : kNaN);
-  return true;
-}
 
 // scratch: for the exponentials of rows of up to scratch_size - kMaxLanes entries.
 HWY_NOINLINE inline void SoftmaxRow(const internal::Request& request, const internal::RowPlaces& places,
@@ -41,7 +31,7 @@ HWY_NOINLINE inline void SoftmaxRow(const internal::Request& request, const inte
   const Row row(request, places);
   const Out out(request, places);
   const RowScan scan = ScanRow(row);
-  if (FillSpecial(scan.kind, request, out)) return;
+  if (FillFixed(scan.kind, request, out)) return;
   const Exponents exponents(row, request.args.temperature, scan.max_logit);
   const size_t n = row.size();
   double* const kept = n + kMaxLanes <= scratch_size ? scratch : nullptr;
@@ -93,7 +83,7 @@ HWY_NOINLINE inline void LogSoftmaxRow(const internal::Request& request, const i
   const Row row(request, places);
   const Out out(request, places);
   const RowScan scan = ScanRow(row);
-  if (FillSpecial(scan.kind, request, out)) return;
+  if (FillFixed(scan.kind, request, out)) return;
   const Exponents exponents(row, request.args.temperature, scan.max_logit);
   const size_t n = row.size();
   const LogOfSum log_sum = LogSum(SumRest(exponents, n, nullptr));
@@ -120,9 +110,7 @@ HWY_NOINLINE inline void LogSumExpRow(const internal::Request& request, const in
   const Row row(request, places);
   const Out out(request, places);
   const RowScan scan = ScanRow(row);
-  if (scan.kind != RowKind::kFinite) {
-    return out.Set(0, scan.kind == RowKind::kEmpty ? -kInf : scan.kind == RowKind::kNaN ? kNaN : kInf);
-  }
+  if (scan.kind != RowKind::kFinite) return out.Set(0, FixedLogSumExp(scan.kind));
   const Exponents exponents(row, request.args.temperature, scan.max_logit);
   if (exponents.largest_only() && scan.max_logit != 0) return out.Set(0, std::copysign(kInf, scan.max_logit));
   const LogOfSum log_sum = LogSum(SumRest(exponents, row.size(), nullptr));

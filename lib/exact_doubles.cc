@@ -19,18 +19,10 @@ HWY_BEFORE_NAMESPACE();
 namespace assay {
 namespace HWY_NAMESPACE {
 
-// A row of softmax or log_softmax whose kind fixes it: true where that was so.
-HWY_INLINE bool FillFixed(const internal::Request& request, const AccurateRow& row, const Out& out, double no_mass) {
-  if (row.kind() == RowKind::kFinite) return false;
-  const bool no_mass_row = row.kind() == RowKind::kEmpty && request.empty_row_is_zero;
-  out.Fill(no_mass_row ? no_mass : std::numeric_limits<double>::quiet_NaN());
-  return true;
-}
-
 HWY_NOINLINE void DoubleSoftmaxRow(const internal::Request& request, const internal::RowPlaces& places) {
   const Out out(request, places);
   AccurateRow row(request, places);
-  if (FillFixed(request, row, out, 0)) return;
+  if (FillFixed(row.kind(), request, out)) return;
   row.Sum();
   for (size_t j = 0; j < row.size(); j += Lanes()) out.Store(SoftmaxDoubles(row, j), j);
 }
@@ -38,7 +30,7 @@ HWY_NOINLINE void DoubleSoftmaxRow(const internal::Request& request, const inter
 HWY_NOINLINE void DoubleLogSoftmaxRow(const internal::Request& request, const internal::RowPlaces& places) {
   const Out out(request, places);
   AccurateRow row(request, places);
-  if (FillFixed(request, row, out, -kInf)) return;
+  if (FillFixed(row.kind(), request, out)) return;
   row.Sum();
   for (size_t j = 0; j < row.size(); j += Lanes()) out.Store(LogSoftmaxDoubles(row, j), j);
 }
@@ -46,10 +38,7 @@ HWY_NOINLINE void DoubleLogSoftmaxRow(const internal::Request& request, const in
 HWY_NOINLINE void DoubleLogSumExpRow(const internal::Request& request, const internal::RowPlaces& places) {
   const Out out(request, places);
   AccurateRow row(request, places);
-  if (row.kind() != RowKind::kFinite) {
-    const double nan = std::numeric_limits<double>::quiet_NaN();
-    return out.Set(0, row.kind() == RowKind::kEmpty ? -kInf : row.kind() == RowKind::kInfinite ? kInf : nan);
-  }
+  if (row.kind() != RowKind::kFinite) return out.Set(0, FixedLogSumExp(row.kind()));
   row.Sum();
   out.Set(0, LogSumExpDouble(row));
 }

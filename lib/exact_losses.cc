@@ -21,8 +21,6 @@ namespace HWY_NAMESPACE {
 
 using internal::WidePair;
 
-inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
 // A row's loss, or a sum of them: NaN over infinite over finite.
 struct Loss {
   bool nan = false;
