@@ -36,6 +36,7 @@ class Ladder {
   // leaves in doubt the third, integers.
   HWY_NOINLINE double Nearest(size_t i) {
     const int32_t dtype = request_.args.dtype;
+    if (request_.ladder_counts != nullptr) ++request_.ladder_counts->double_doubles;
     internal::WidePair error;
     const internal::WidePair value =
         request_.op == ASSAY_SIGMOID ? AccurateSigmoidAt(i, &error) : AccurateAt(i, &error);
@@ -98,6 +99,7 @@ class Ladder {
 
   HWY_NOINLINE double ByIntegers(size_t i, double low, double high) {
     const assay_row_args& a = request_.args;
+    if (request_.ladder_counts != nullptr) ++request_.ladder_counts->integers;
     if (request_.first_step == 2) {
       // A test hook: the neighbours are candidates too.
       const double more = 4 * bounds::UnitRoundoff(static_cast<assay_dtype>(a.dtype));

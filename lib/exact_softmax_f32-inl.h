@@ -184,11 +184,17 @@ class SoftmaxF32Call {
   template <bool kRough, bool kKeep>
   HWY_NOINLINE void Again(size_t i, double* HWY_RESTRICT kept) const {
     SoftmaxF32Row<kUnit, false, kKeep> row;
-    if (kRough && row.Sum(precise_, X(i), n_, kept) && Divide(precise_, row, i, kept)) return;
+    if (kRough && row.Sum(precise_, X(i), n_, kept) && Divide(precise_, row, i, kept)) {
+      if (request_.ladder_counts != nullptr) ++request_.ladder_counts->precise_rows;
+      return;
+    }
     if constexpr (!kKeep) {
       SoftmaxPairsRow<kUnit> pairs(request_.args.temperature, X(i), n_);
       const bool ours = pairs.Sum(precise_) && (X(i) != Shares(i) || pairs.template Divide<false>(precise_, nullptr));
-      if (ours && pairs.template Divide<true>(precise_, Shares(i))) return;
+      if (ours && pairs.template Divide<true>(precise_, Shares(i))) {
+        if (request_.ladder_counts != nullptr) ++request_.ladder_counts->pair_rows;
+        return;
+      }
     }
     SoftmaxRow(request_, internal::PlacesOf(request_, i), kept, kKeptF32);
   }

@@ -8,12 +8,21 @@
 
 namespace assay::internal {
 
+// How often a later step of the exact tier's ladder decided, for tests.
+struct LadderCounts {
+  std::size_t precise_rows = 0;    // by the precise exponential, after the rough one
+  std::size_t pair_rows = 0;       // by exact_softmax_pairs-inl.h
+  std::size_t double_doubles = 0;  // results that reached the second step, and of these
+  std::size_t integers = 0;        // the third
+};
+
 // A call that CheckRequest has accepted; the kernels rely on it, and on rows, cols > 0.
 struct Request {
   assay_op op;
-  assay_row_args args;     // a copy; temperature is not -0, absent operands are null
-  bool empty_row_is_zero;  // what a row without a visible entry gives: no mass, or else NaN
-  int first_step = 0;      // of the exact tier's ladder; 0, or a test hook: 1 double-double, 2 integers
+  assay_row_args args;                    // a copy; temperature is not -0, absent operands are null
+  bool empty_row_is_zero;                 // what a row without a visible entry gives: no mass, or else NaN
+  int first_step = 0;                     // of the exact tier's ladder; 0, or a test hook: 1 double-double, 2 integers
+  LadderCounts* ladder_counts = nullptr;  // a test hook
 };
 
 // Everything assay.h promises to refuse; fills `request` where the answer is ASSAY_OK.
