@@ -57,23 +57,31 @@ std::string LayoutObject(const Layout& layout) {
   return "{" + text + "}";
 }
 
-std::string LayoutText(const std::string& name, const Layout& layout) {
-  std::string text;
-  if (layout == Layout{}) return text;
-  text += ", " + name;
-  if (layout.gap != 0) text += fmt::format(" gap {}", layout.gap);
-  if (layout.step != 1) text += fmt::format(" step {}", layout.step);
-  for (const LayoutFlag& flag : kLayoutFlags) {
-    if (layout.*flag.member) text += fmt::format(" {}", flag.text);
-  }
-  return text;
+// What a row operation has beside operands.
+std::string RowMembers(const Case& c) {
+  std::string text = fmt::format("  \"rows\": {},\n  \"cols\": {},\n", c.rows, c.cols);
+  text += fmt::format("  \"temperature\": \"{}\",\n", FloatText(c.temperature));
+  text += fmt::format("  \"temperature_comment\": \"{:.17g}\",\n", c.temperature);
+  text += fmt::format("  \"empty_row\": \"{}\",\n", kEmptyRowNames[c.empty_row]);
+  text += fmt::format("  \"reduction\": \"{}\",\n", kReductionNames[c.reduction]);
+  text += fmt::format("  \"label_smoothing\": \"{}\",\n", FloatText(c.label_smoothing));
+  return text + fmt::format("  \"ignore_index\": {},\n", c.has_ignore_index ? std::to_string(c.ignore_index) : "null");
 }
 
-std::string FirstValues(const std::string& name, const Array& values) {
-  constexpr std::size_t kShown = 6;
-  std::string text = " " + name;
-  for (std::size_t i = 0; i < std::min(kShown, values.size()); ++i) text += fmt::format(" {:.9g}", values[i]);
-  return text + (values.size() > kShown ? " ..." : values.empty() ? " none" : "");
+std::string AttentionMembers(const Case& c) {
+  const Attention& a = c.attention;
+  std::string text = "  \"attention\": {\n";
+  for (const AttentionSize& size : kAttentionSizes) text += fmt::format("    \"{}\": {},\n", size.name, a.*size.member);
+  text += fmt::format("    \"scale\": {},\n", a.has_scale ? '"' + FloatText(a.scale) + '"' : "null");
+  text += fmt::format("    \"softcap\": \"{}\",\n", FloatText(a.softcap));
+  text += fmt::format("    \"causal\": {},\n", a.causal);
+  text += fmt::format("    \"alignment\": \"{}\",\n", kAlignmentNames[a.alignment]);
+  text += fmt::format("    \"lse_dtype\": \"{}\",\n", kDtypeNames[a.lse_dtype]);
+  std::string skipped;
+  for (std::size_t i = 0; i < kOutputRoles; ++i) {
+    if ((a.skipped >> i & 1) != 0) skipped += fmt::format("{}\"{}\"", skipped.empty() ? "" : ", ", kOutputNames[i]);
+  }
+  return text + fmt::format("    \"skipped\": [{}]\n  }},\n", skipped);
 }
 
 }  // namespace
@@ -89,20 +97,16 @@ void WriteCase(const std::filesystem::path& path, const Case& c) {
   std::string text = "{\n  \"format\": \"assay-case-2\",\n";
   text += fmt::format("  \"operation\": \"{}\",\n  \"dtype\": \"{}\",\n", OpName(c.op), kDtypeNames[c.dtype]);
   text += fmt::format("  \"property\": {},\n  \"origin\": {},\n", Quoted(c.property), Quoted(c.origin));
-  text += fmt::format("  \"rows\": {},\n  \"cols\": {},\n", c.rows, c.cols);
-  text += fmt::format("  \"temperature\": \"{}\",\n", FloatText(c.temperature));
-  text += fmt::format("  \"temperature_comment\": \"{:.17g}\",\n", c.temperature);
-  text += fmt::format("  \"empty_row\": \"{}\",\n", kEmptyRowNames[c.empty_row]);
-  text += fmt::format("  \"reduction\": \"{}\",\n", kReductionNames[c.reduction]);
-  text += fmt::format("  \"label_smoothing\": \"{}\",\n", FloatText(c.label_smoothing));
-  text += fmt::format("  \"ignore_index\": {},\n", c.has_ignore_index ? std::to_string(c.ignore_index) : "null");
+  text += IsAttention(c.op) ? AttentionMembers(c) : RowMembers(c);
   text += fmt::format("  \"offset\": {},\n  \"guard\": \"{}\",\n  \"in_place\": {},\n", c.offset,
                       c.guard == Guard::kAfter ? "after" : "before", c.in_place);
   text += fmt::format("  \"law_key\": \"0x{:016x}\"", c.law_key);
   const auto layout = [&](Role role, const Layout& of) {
     if (of != Layout{}) text += fmt::format(",\n  \"{}_layout\": {}", RoleName(role), LayoutObject(of));
   };
-  layout(Role::kOut, c.out);
+  for (int i = kInputRoles; i < kInputRoles + kOutputRoles; ++i) {
+    layout(static_cast<Role>(i), OutLayout(c, static_cast<Role>(i)));
+  }
   ForEachInput(c, [&](Role role, const Operand& operand) {
     layout(role, operand.layout);
     const bool large = operand.values.size() > kInlineElements;
@@ -113,31 +117,6 @@ void WriteCase(const std::filesystem::path& path, const Case& c) {
 
   if (!raw.empty()) WriteWhole(raw_path, raw);
   WriteWhole(path, text);
-}
-
-std::string Summary(const Case& c) {
-  std::string text =
-      fmt::format("{} {}, {} x {}, T = {:.9g}", OpName(c.op), kDtypeNames[c.dtype], c.rows, c.cols, c.temperature);
-  if (c.reduction != ASSAY_REDUCTION_NONE) text += fmt::format(", {}", kReductionNames[c.reduction]);
-  if (c.label_smoothing != 0) text += fmt::format(", label smoothing {:.9g}", c.label_smoothing);
-  if (c.has_ignore_index) text += fmt::format(", ignores label {}", c.ignore_index);
-  if (c.mask.given) {
-    std::size_t hidden = 0;
-    for (std::size_t i = 0; i < c.mask.values.size(); ++i) hidden += c.mask.values.Bits(i) == 0 ? 1 : 0;
-    text += fmt::format(", mask hides {}", hidden);
-  }
-  if (c.empty_row != ASSAY_EMPTY_ROW_AUTO) text += fmt::format(", empty_row {}", kEmptyRowNames[c.empty_row]);
-  ForEachInput(c, [&](Role role, const Operand& operand) { text += LayoutText(RoleName(role), operand.layout); });
-  text += c.in_place ? ", in place" : LayoutText("out", c.out);
-  if (c.offset != 0) text += fmt::format(", offset {}", c.offset);
-  if (c.guard == Guard::kBefore) text += ", guard before";
-  const char* separator = ";";
-  ForEachInput(c, [&](Role role, const Operand& operand) {
-    if (role == Role::kMask) return;
-    text += separator + FirstValues(RoleName(role), operand.values);
-    separator = ",";
-  });
-  return text;
 }
 
 }  // namespace assay::subjects

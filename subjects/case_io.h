@@ -30,7 +30,8 @@ void WriteCase(const std::filesystem::path& path, const Case& c);
 // Reads "assay-case-1" as well, which had softmax in f32 only.
 Case ReadCase(const std::filesystem::path& path);
 
-// For people: "softmax f32, 3 x 5, T = 0.5, mask hides 2, out gap 1; logits 0.5 -1.25 nan ...".
+// For people: "softmax f32, 3 x 5, T = 0.5, mask hides 2, out gap 1; logits 0.5 -1.25 nan ...". Small attention has
+// more lines: each key, and each query with the keys that it sees ("xx..").
 std::string Summary(const Case& c);
 
 }  // namespace assay::subjects

@@ -98,6 +98,91 @@ inline Case AnyCase(std::uint64_t seed) {
   return c;
 }
 
+inline Layout AnyAttentionLayout(Random* random, bool input) {
+  Layout layout = AnyLayout(random, input);
+  layout.heads_inner = !layout.columns_outer && !layout.repeats_row && random->Below(4) == 0;
+  layout.repeats_head = input && random->Below(8) == 0;
+  layout.repeats_batch = input && random->Below(8) == 0;
+  return layout;
+}
+
+// Makes the values such that the layout may repeat what it says.
+inline void RepeatValues(const Case& c, Role role, Operand* operand) {
+  const Dims dims = DimsOf(c, role);
+  const Layout& layout = operand->layout;
+  for (std::size_t i = 0; i < operand->values.size(); ++i) {
+    std::size_t d = i % dims[3];
+    std::size_t s = i / dims[3] % dims[2];
+    std::size_t h = i / dims[3] / dims[2] % dims[1];
+    std::size_t b = i / dims[3] / dims[2] / dims[1];
+    if (layout.repeats_row) s = 0;
+    if (layout.repeats_head) h = 0;
+    if (layout.repeats_batch) b = 0;
+    operand->values.SetBits(i, operand->values.Bits(((b * dims[1] + h) * dims[2] + s) * dims[3] + d));
+  }
+}
+
+// As AnyCase, of attention.
+inline Case AnyAttention(std::uint64_t seed) {
+  Random random(seed, 4);
+  const auto chance = [&](std::uint64_t one_in) { return random.Below(one_in) == 0; };
+  const auto size = [&](std::uint64_t most) { return chance(16) ? 0 : 1 + random.Below(most); };
+  Attention a;
+  a.batch = size(3);
+  a.num_kv_heads = size(3);
+  a.num_heads = chance(16) ? size(5) : a.num_kv_heads * (1 + random.Below(3));
+  a.seq_q = size(4);
+  a.seq_kv = size(5);
+  a.head_dim = size(5);
+  a.value_dim = chance(2) ? a.head_dim : size(5);
+  constexpr double kScales[] = {0.5, 1, -2, 0, -0.0, HUGE_VAL, NAN};
+  a.has_scale = chance(2);
+  if (a.has_scale) a.scale = kScales[random.Below(std::size(kScales))];
+  constexpr double kSoftcaps[] = {0, 0, 0, 2, 30, -0.0, -1, HUGE_VAL, NAN};
+  a.softcap = kSoftcaps[random.Below(std::size(kSoftcaps))];
+  a.window = chance(3) ? random.Below(4) : 0;
+  a.causal = chance(3);
+  a.alignment = chance(3) ? ASSAY_TOP_LEFT : ASSAY_BOTTOM_RIGHT;
+  a.lse_dtype = chance(3) ? ASSAY_F64 : ASSAY_F32;
+  const assay_op op = chance(2) ? ASSAY_ATTENTION : ASSAY_ATTENTION_BACKWARD;
+  Case c = MakeAttention(op, static_cast<assay_dtype>(random.Below(ASSAY_NUM_DTYPES)), a);
+  if (chance(3)) Give(c, Role::kBias);
+  if (chance(3)) Give(c, Role::kMask);
+  if (chance(3)) Give(c, Role::kLengths);
+  if (op == ASSAY_ATTENTION && chance(3)) Give(c, Role::kSink);
+  if (op == ASSAY_ATTENTION && chance(2)) Skip(c, Role::kLse);
+  if (op == ASSAY_ATTENTION_BACKWARD) {
+    if (c.bias.given && chance(2)) c.attention.skipped &= ~(1U << (static_cast<int>(Role::kDbias) - kInputRoles));
+    if (chance(4)) Skip(c, Role::kDq);
+    if (chance(4)) Skip(c, Role::kDv);
+  }
+  ForEachInput(c, [&](Role role, Operand& operand) {
+    operand.layout = AnyAttentionLayout(&random, true);
+    for (std::size_t i = 0; i < operand.values.size(); ++i) {
+      if (role == Role::kMask) {
+        operand.values.SetBits(i, random.Below(3));
+      } else if (role == Role::kLengths) {
+        operand.values.SetBits(i, chance(16) ? random.Bits() : random.Below(a.seq_kv + 1));
+      } else if (chance(4)) {
+        operand.values.SetBits(i, random.Bits());
+      } else {
+        operand.values.Set(i, random.Normal());
+      }
+    }
+    RepeatValues(c, role, &operand);
+  });
+  for (const Role role : OutputsOf(c)) OutLayout(c, role) = AnyAttentionLayout(&random, false);
+  const Layout& q = c.q.layout;
+  c.in_place = op == ASSAY_ATTENTION && a.head_dim == a.value_dim && chance(3) && !q.repeats_row && !q.repeats_head &&
+               !q.repeats_batch;
+  c.offset = random.Below(4);
+  c.guard = chance(2) ? Guard::kBefore : Guard::kAfter;
+  c.law_key = random.Bits();
+  c.property = "property";
+  c.origin = "origin";
+  return c;
+}
+
 inline std::vector<std::uint64_t> Bits(const Array& values) {
   std::vector<std::uint64_t> bits;
   for (std::size_t i = 0; i < values.size(); ++i) bits.push_back(values.Bits(i));

@@ -134,11 +134,11 @@ Case SupportedAttention(Case c, const SubjectInfo& info) {
   if (lacks(ASSAY_FEATURE_CAUSAL)) a.causal = false;
   if (lacks(ASSAY_FEATURE_WINDOW)) a.window = 0;
   if (lacks(ASSAY_FEATURE_TOP_LEFT)) a.alignment = ASSAY_BOTTOM_RIGHT;
-  if (lacks(ASSAY_FEATURE_SCALE) && !IsBadScale(a)) {
+  if (a.has_scale && !IsBadScale(a) && lacks(ASSAY_FEATURE_SCALE)) {
     a.has_scale = false;
     a.scale = 0;
   }
-  if (lacks(ASSAY_FEATURE_SOFTCAP) && !IsBadSoftcap(a)) a.softcap = 0;
+  if (a.softcap != 0 && !IsBadSoftcap(a) && lacks(ASSAY_FEATURE_SOFTCAP)) a.softcap = 0;
   if (lacks(ASSAY_FEATURE_GROUPED_HEADS)) c = OneHeadPerGroup(c);
   if (lacks(ASSAY_FEATURE_VALUE_DIM) && a.value_dim != a.head_dim) {
     if (a.value_dim > a.head_dim) c = KeepAlong(c, Axis::kValueDim, [&](std::size_t e) { return e < a.head_dim; });
