@@ -68,7 +68,7 @@ TEST(DecodeTest, ReachesEveryOperationTypeAndOperand) {
   }
   EXPECT_EQ(ops.size(), static_cast<std::size_t>(ASSAY_NUM_OPS));
   EXPECT_EQ(dtypes.size(), static_cast<std::size_t>(ASSAY_NUM_DTYPES));
-  EXPECT_EQ(roles.size(), static_cast<std::size_t>(subjects::Role::kQ));  // those of rows
+  EXPECT_EQ(roles.size(), static_cast<std::size_t>(subjects::kInputRoles));  // those of rows
   EXPECT_GT(in_place, 100u);
   EXPECT_GT(ignored, 10u);
   EXPECT_GT(repeated, 100u);

@@ -154,8 +154,8 @@ void DrawAttentionSwitches(Case& c, Random& random) {
   if (OneIn(3, random)) DrawMask(c, random);
   if (c.op == ASSAY_ATTENTION) {
     if (OneIn(4, random)) a.skipped = 1U << (static_cast<int>(Role::kLse) - static_cast<int>(Role::kOut));
-  } else if (OneIn(3, random)) {
-    a.skipped = static_cast<std::uint32_t>(random.Bits()) & 0x3F;  // Settled keeps what makes sense
+  } else {
+    a.skipped = OneIn(3, random) ? static_cast<std::uint32_t>(random.Bits()) & 0x3F : 0;  // Settled mends it
   }
 }
 
