@@ -10,8 +10,10 @@
 #include <utility>
 
 #include "subjects/faulty/faulty.h"
+#include "subjects/faulty/wild_attention.h"
 #include "subjects/scalar/attention_testing.h"
 #include "subjects/scalar/scalar.h"
+#include "subjects/subject.h"
 
 namespace assay::subjects {
 namespace {
@@ -69,6 +71,47 @@ TEST(AttentionFaultyTest, ThereAreManyFaultsOfManyMechanisms) {
   EXPECT_EQ(names.size(), AttentionFaults().size());
   EXPECT_GE(names.size(), 30u);
   EXPECT_GE(mechanisms.size(), 10u);
+}
+
+// Whether anything that a run tells is another.
+bool Differs(const RunResult& got, const RunResult& want) {
+  return got.outcome != want.outcome || got.status != want.status || !(got.out == want.out) || got.more != want.more ||
+         got.others != want.others || got.outside_intact != want.outside_intact ||
+         got.control_intact != want.control_intact || got.flags_intact != want.flags_intact;
+}
+
+// Of so many wild cases, the first on which the subject differs from the reference; -1: none.
+int FirstDifference(Subject* subject, Subject* reference, assay_op op, assay_dtype dtype, int cases) {
+  const auto forward = InProcess(*Scalar().table);
+  for (int i = 0; i < cases; ++i) {
+    const Case c = WildAttention(op, dtype, static_cast<std::uint64_t>(i), forward.get());
+    RunOptions options;
+    options.environment.rounding = i % 4;
+    options.threads = c.in_place || i % 8 != 0 ? 1 : kMaxThreads;
+    if (Differs(subject->Run(c, options), reference->Run(c, options))) return i;
+  }
+  return -1;
+}
+
+TEST(AttentionFaultyTest, EveryFaultShowsOnWildCases) {
+  for (const BuiltIn& fault : AttentionFaults()) {
+    const auto& kernel = fault.op == ASSAY_ATTENTION ? fault.table->attention : fault.table->attention_backward;
+    const bool claims = kernel.claims[fault.dtype].kind != ASSAY_CLAIM_NONE;
+    const auto reference = InProcess(claims ? *Scalar().table : *Textbook().table);
+    EXPECT_GE(FirstDifference(Open(fault.name).get(), reference.get(), fault.op, fault.dtype, 2000), 0) << fault.name;
+  }
+}
+
+TEST(AttentionFaultyTest, TheReferencesAreTheSameInTheChildAndHere) {
+  for (const BuiltIn& built_in : {Scalar(), Textbook()}) {
+    const auto here = InProcess(*built_in.table);
+    for (const assay_op op : {ASSAY_ATTENTION, ASSAY_ATTENTION_BACKWARD}) {
+      for (const assay_dtype dtype : {ASSAY_F32, ASSAY_F64, ASSAY_F16, ASSAY_BF16}) {
+        EXPECT_EQ(FirstDifference(Open(built_in.name).get(), here.get(), op, dtype, 100), -1)
+            << built_in.name << " " << op << " " << dtype;
+      }
+    }
+  }
 }
 
 }  // namespace

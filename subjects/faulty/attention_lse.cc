@@ -106,7 +106,7 @@ struct SinkNotInMaximum : FromScalarAttention<SinkNotInMaximum> {
 std::vector<BuiltIn> AttentionLseFaults() {
   return {
       AttentionFault<LseInBase2>("lse_in_base_2", "logarithm", "merge_by_lse", "Gives the LSE in base 2."),
-      AttentionFault<LseWithoutMaximum>("lse_without_maximum", "overflow", "lse_accuracy",
+      AttentionFault<LseWithoutMaximum>("attention_lse_without_maximum", "overflow", "lse_accuracy",
                                         "Sums exp(z) for the LSE as it is, in double."),
       AttentionFault<LseOfFloatSum>("lse_of_float_sum", "accumulation", "lse_accuracy", "Sums in float for the LSE."),
       AttentionFault<LseThroughFloat>("lse_through_float", "rounding", "lse_accuracy",

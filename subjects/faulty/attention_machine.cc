@@ -149,7 +149,7 @@ std::vector<BuiltIn> AttentionMachineFaults() {
                                              "Takes a negative softcap for positive."),
       AttentionFault<ClampsLengths>("clamps_lengths", "arguments", "bad_arguments",
                                     "Takes a length beyond the keys for all keys."),
-      AttentionFault<KeepsMinusZero>("keeps_minus_zero", "sign of zero", "positive_zero",
+      AttentionFault<KeepsMinusZero>("attention_keeps_minus_zero", "sign of zero", "positive_zero",
                                      "Writes -0 where a negative result is too small."),
   };
 }
