@@ -28,7 +28,8 @@ struct Head {
   Matrix q, k, upstream;
   std::vector<Arf> factor;  // sum_e upstream_ie v_je - delta_i of live pairs
   struct Rung {
-    Matrix p, g, gf;  // g f; without a softcap g
+    Matrix p, g;
+    Matrix slope, gf;  // with a softcap: f, and g f
   };
   std::array<Rung, kRungs> rungs;
 };
@@ -44,11 +45,9 @@ class Gradients final : public GradientTier {
             int rungs) override {
     FlintCleanupAtThreadExit();
     std::vector<std::uint8_t> decided(skip.begin(), skip.end());
-    if (MayBeRational(line)) DecideExactly(line, what, out, decided);
-    const std::size_t n = line.pairs.size();
-    // Balls are copied bitwise, to be read only.
-    std::vector<arb_struct> x(n);
-    std::vector<arb_struct> y(n);
+    const bool merged = NeedsMerging(line);
+    std::vector<std::vector<Arf>> factors(merged ? out.size() : 0);
+    if (merged) MergeAndDecide(line, what, factors, out, decided);
     const Format format = terms_.group[0].head.format;
     const Arf zero;
     const Arf one(1.0);
@@ -57,15 +56,17 @@ class Gradients final : public GradientTier {
     for (int rung = 0; rung < rungs && !all; ++rung) {
       const slong precision = kLadder[rung];
       all = true;
-      for (std::size_t t = 0; t < n; ++t) x[t] = *PairBall(line.pairs[t], what, rung);
       ScoreBalls balls(terms_.scores[0].scale(), precision);
+      if (!merged) GatherPairs(line, what, rung);
       for (std::size_t at = 0; at < out.size(); ++at) {
         if (decided[at] != 0) continue;
-        if (what == GradientOf::kBias) {
-          arb_set(sum, &x[0]);
+        if (merged) {
+          SetMergedSum(sum, line, what, factors[at], rung);
+        } else if (what == GradientOf::kBias) {
+          arb_set(sum, &x_[0]);
         } else {
-          for (std::size_t t = 0; t < n; ++t) y[t] = *FactorBall(line.pairs[t], what, at);
-          arb_dot(sum, nullptr, 0, x.data(), 1, y.data(), 1, static_cast<slong>(n), precision);
+          for (std::size_t t = 0; t < y_.size(); ++t) y_[t] = *FactorBall(line.pairs[t], what, at);
+          arb_dot(sum, nullptr, 0, x_.data(), 1, y_.data(), 1, static_cast<slong>(y_.size()), precision);
         }
         if (HasScale(what)) balls.MultiplyByScale(sum);
         if (const auto exact = RoundSum(zero, sum, one, format, precision, rung == rungs - 1)) {
@@ -114,12 +115,38 @@ class Gradients final : public GradientTier {
 
   std::size_t IndexOf(const Pair& pair) const { return pair.i * terms_.group[pair.h].head.seq_kv + pair.j; }
 
-  // p of kValue, else g: those of all pairs of the head once they are asked for.
-  arb_srcptr PairBall(const Pair& pair, GradientOf what, int rung) {
-    Head::Rung& r = heads_[pair.h].rungs[static_cast<std::size_t>(rung)];
-    if (r.p.data == nullptr) SetRung(pair.h, kLadder[rung], r);
-    const Matrix& matrix = what == GradientOf::kValue ? r.p : HasSlope(what) && r.gf.data != nullptr ? r.gf : r.g;
-    return matrix.data + IndexOf(pair);
+  // Of all pairs of the head once one is asked for.
+  const Head::Rung& RungOf(std::size_t h, int rung) {
+    Head::Rung& r = heads_[h].rungs[static_cast<std::size_t>(rung)];
+    if (r.p.data == nullptr) SetRung(h, kLadder[rung], r);
+    return r;
+  }
+
+  // p of kValue, else g, times the slope where that belongs to it. Balls are copied bitwise, to be read only.
+  void GatherPairs(const PairLine& line, GradientOf what, int rung) {
+    x_.clear();
+    for (const Pair& pair : line.pairs) {
+      const Head::Rung& r = RungOf(pair.h, rung);
+      const Matrix& matrix = what == GradientOf::kValue ? r.p : HasSlope(what) && r.gf.data != nullptr ? r.gf : r.g;
+      x_.push_back(matrix.data[IndexOf(pair)]);
+    }
+    y_.resize(x_.size());
+  }
+
+  // sum of exp(w) f C over groups of equal w.
+  void SetMergedSum(Arb& sum, const PairLine& line, GradientOf what, const std::vector<Arf>& factors, int rung) {
+    const slong precision = kLadder[rung];
+    Arb x;
+    arb_zero(sum);
+    for (std::size_t g = 0; g < factors.size(); ++g) {
+      if (factors[g].sign() == 0) continue;
+      const Pair& pair = line.pairs[line.groups[g][0]];
+      const Head::Rung& r = RungOf(pair.h, rung);
+      arb_set_arf(x, factors[g]);
+      arb_mul(x, x, r.p.data + IndexOf(pair), precision);
+      if (HasSlope(what) && r.slope.data != nullptr) arb_mul(x, x, r.slope.data + IndexOf(pair), precision);
+      arb_add(sum, sum, x, precision);
+    }
   }
 
   void SetRung(std::size_t h, slong precision, Head::Rung& r) {
@@ -128,7 +155,10 @@ class Gradients final : public GradientTier {
     ScoreBalls balls(terms_.scores[h].scale(), precision);
     r.p.Resize(head.seq_q * head.seq_kv);
     r.g.Resize(head.seq_q * head.seq_kv);
-    if (head.softcap != 0) r.gf.Resize(head.seq_q * head.seq_kv);
+    if (head.softcap != 0) {
+      r.slope.Resize(head.seq_q * head.seq_kv);
+      r.gf.Resize(head.seq_q * head.seq_kv);
+    }
     Arf base;
     Arb x;
     for (std::size_t pair = 0; pair < head.seq_q * head.seq_kv; ++pair) {
@@ -148,6 +178,7 @@ class Gradients final : public GradientTier {
       arb_mul(g, g, p, precision);
       if (head.softcap == 0) continue;
       balls.SetSlope(x, key);
+      arb_set(r.slope.data + pair, x);
       arb_mul(r.gf.data + pair, g, x, precision);
     }
   }
@@ -162,8 +193,9 @@ class Gradients final : public GradientTier {
 
   static bool IsZeroExponent(const ScoreKey& key) { return key.a.sign() == 0 && key.b.sign() == 0; }
 
-  // Whether merging equal w can change anything: without that, a result is 0 where all factors are, as balls tell too.
-  bool MayBeRational(const PairLine& line) const {
+  // Whether equal w, or w = 0, can cancel or be rational. Without those a result is rational only where all factors are
+  // 0, as balls tell too.
+  bool NeedsMerging(const PairLine& line) const {
     for (const auto& members : line.groups) {
       if (members.size() > 1 || IsZeroExponent(terms_.KeyOf(line.pairs[members[0]]))) return true;
     }
@@ -180,42 +212,51 @@ class Gradients final : public GradientTier {
     if (what != GradientOf::kValue) SetProduct(factor, factor, heads_[pair.h].factor[IndexOf(pair)]);
   }
 
-  void DecideExactly(const PairLine& line, GradientOf what, std::span<Exact> out, std::vector<std::uint8_t>& decided) {
-    const ScoreScale& scale = terms_.scores[0].scale();
-    Arf sum;
+  // Factors by group of equal w; the rational results.
+  void MergeAndDecide(const PairLine& line, GradientOf what, std::vector<std::vector<Arf>>& factors,
+                      std::span<Exact> out, std::vector<std::uint8_t>& decided) {
     Arf factor;
     for (std::size_t at = 0; at < out.size(); ++at) {
       if (decided[at] != 0) continue;
       bool rational = true;
       Arf value;
       for (const auto& members : line.groups) {
-        arf_zero(sum);
+        Arf& sum = factors[at].emplace_back();
         for (const std::size_t t : members) {
           SetFactor(factor, line.pairs[t], what, at);
           SetSum(sum, sum, factor);
         }
         if (IsZeroExponent(terms_.KeyOf(line.pairs[members[0]]))) {
-          arf_swap(value, sum);
-        } else if (sum.sign() != 0) {
-          rational = false;
-          break;
+          arf_set(value, sum);
+        } else {
+          rational = rational && sum.sign() == 0;
         }
       }
       if (!rational) continue;
-      Arf divisor(1.0);
-      if (HasScale(what) && value.sign() != 0) {
-        if (scale.root != 0 && scale.integer_root == 0) continue;
-        factor = Arf(scale.factor);
-        SetProduct(value, value, factor);
-        if (scale.integer_root != 0) Scale(divisor, scale.integer_root);
+      if (const auto exact = RoundScaled(value, HasScale(what))) {
+        out[at] = *exact;
+        decided[at] = 1;
       }
-      out[at] = RoundQuotient(value, divisor, terms_.group[0].head.format);
-      decided[at] = 1;
     }
+  }
+
+  // value, times the scale if asked for; nullopt where that is irrational.
+  std::optional<Exact> RoundScaled(Arf& value, bool times_scale) const {
+    const ScoreScale& scale = terms_.scores[0].scale();
+    Arf divisor(1.0);
+    if (times_scale && value.sign() != 0) {
+      if (scale.root != 0 && scale.integer_root == 0) return std::nullopt;
+      const Arf factor(scale.factor);
+      SetProduct(value, value, factor);
+      if (scale.integer_root != 0) Scale(divisor, scale.integer_root);
+    }
+    return RoundQuotient(value, divisor, terms_.group[0].head.format);
   }
 
   const BackwardTerms& terms_;
   std::vector<Head> heads_;
+  // Scratch: the balls of a line's pairs, and their factors.
+  std::vector<arb_struct> x_, y_;
 };
 
 }  // namespace

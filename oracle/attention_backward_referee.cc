@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The referee of attention, backward: every result is (a power, exp(w_0), of the largest w of its line) times
-// sum_t exp(w_t - w_0) f_t C_t times the scale, C_t an exact rational; bounded by MPFR from below and above.
+// The referee of attention, backward: every result is exp(w_r) times sum_t exp(w_t - w_r) f_t C_t times the scale, C_t
+// an exact rational, r the largest w whose C, of all equal w together, is not 0; bounded by MPFR from below and above.
 
 #include <cmath>
 #include <vector>
@@ -22,22 +22,34 @@ class Gradients final : public GradientTier {
             int rungs) override {
     FreeCacheAtThreadExit();
     std::vector<std::uint8_t> decided(skip.begin(), skip.end());
-    std::vector<std::vector<Rational>> factors(out.size());
+    std::vector<Result> results(out.size());
     for (std::size_t at = 0; at < out.size(); ++at) {
       if (decided[at] != 0) continue;
-      for (const Pair& pair : line.pairs) factors[at].push_back(Factor(pair, what, at));
-      if (const auto exact = DecideExactly(line, what, factors[at])) {
+      results[at] = ResultOf(line, what, at);
+      if (const auto exact = DecideExactly(line, what, results[at])) {
         out[at] = *exact;
         decided[at] = 1;
       }
     }
     for (int rung = 0; rung < rungs; ++rung) {
-      if (Rung(line, what, factors, kAttentionBits[rung], rung == rungs - 1, out, decided)) return true;
+      if (Rung(line, what, results, kAttentionBits[rung], rung == rungs - 1, out, decided)) return true;
     }
     return false;
   }
 
  private:
+  // One result of a line.
+  struct Result {
+    std::vector<Rational> factors;  // C by group of equal w
+    std::size_t reference = 0;      // group r
+  };
+
+  // exp(w - w_r) f by group, and exp(w_r).
+  struct Shares {
+    std::vector<RealBounds> by_group;
+    RealBounds power;
+  };
+
   struct Head {
     std::vector<Score> scores;       // of live pairs
     std::vector<Rational> gradient;  // sum_e upstream_ie v_je - delta_i
@@ -84,56 +96,73 @@ class Gradients final : public GradientTier {
     }
   }
 
-  // The rational results.
-  std::optional<Exact> DecideExactly(const PairLine& line, GradientOf what,
-                                     const std::vector<Rational>& factors) const {
-    Rational value(0);
+  const Score& ScoreOfGroup(const PairLine& line, std::size_t g) const {
+    return ScoreOf(line.pairs[line.groups[g][0]]);
+  }
+
+  Result ResultOf(const PairLine& line, GradientOf what, std::size_t at) const {
+    Result result;
     for (const auto& members : line.groups) {
       Rational sum(0);
-      for (const std::size_t t : members) sum += factors[t];
-      const Score& w = ScoreOf(line.pairs[members[0]]);
-      if (numbers_.IsZero(w)) {
-        value = sum;
-      } else if (sum != 0) {
-        return std::nullopt;
-      }
+      for (const std::size_t t : members) sum += Factor(line.pairs[t], what, at);
+      result.factors.push_back(sum);
+    }
+    while (result.reference + 1 < result.factors.size() && result.factors[result.reference] == 0) ++result.reference;
+    return result;
+  }
+
+  std::optional<Exact> DecideExactly(const PairLine& line, GradientOf what, const Result& result) const {
+    Rational value(0);
+    for (std::size_t g = 0; g < line.groups.size(); ++g) {
+      if (result.factors[g] == 0) continue;
+      if (!numbers_.IsZero(ScoreOfGroup(line, g))) return std::nullopt;
+      value = result.factors[g];
     }
     if (value != 0 && HasScale(what) && numbers_.has_root()) return std::nullopt;
     return RoundQuotient(value, Rational(1), terms_.group[0].head.format);
   }
 
-  bool Rung(const PairLine& line, GradientOf what, const std::vector<std::vector<Rational>>& factors, long precision,
-            bool last, std::span<Exact> out, std::vector<std::uint8_t>& decided) const {
+  Shares SharesOf(const PairLine& line, GradientOf what, std::size_t reference, long precision) const {
     const Rational planted = PlantedFactorOfAttention();
-    Rational base_0;
+    Shares shares = {{}, RealBounds(precision)};
+    Rational base_r;
     Rational base;
-    RealBounds rest_0(precision);
+    RealBounds rest_r(precision);
     RealBounds slope(precision);
-    numbers_.SetZ(base_0, rest_0, ScoreOf(line.pairs[line.groups[0][0]]), precision);
-    std::vector<RealBounds> shares(line.pairs.size(), RealBounds(precision));  // exp(w - w_0) f
-    for (std::size_t t = 0; t < line.pairs.size(); ++t) {
-      const Score& w = ScoreOf(line.pairs[t]);
+    numbers_.SetZ(base_r, rest_r, ScoreOfGroup(line, reference), precision);
+    for (std::size_t g = 0; g < line.groups.size(); ++g) {
+      const Score& w = ScoreOfGroup(line, g);
       RealBounds x(precision);
       numbers_.SetZ(base, x, w, precision);
-      x.Subtract(rest_0);
-      x.Add(base - base_0);
+      x.Subtract(rest_r);
+      x.Add(base - base_r);
       x.Apply(mpfr_exp);
       if (HasSlope(what)) {
         numbers_.SetSlope(slope, w, precision);
         x.MultiplyByNonnegative(slope);
       }
       if (planted != 1 && !numbers_.IsZero(w)) x.Multiply(planted);
-      shares[t] = x;
+      shares.by_group.push_back(x);
     }
-    RealBounds power = rest_0;  // exp(w_0)
-    power.Add(base_0);
-    power.Apply(mpfr_exp);
+    shares.power = rest_r;
+    shares.power.Add(base_r);
+    shares.power.Apply(mpfr_exp);
+    return shares;
+  }
+
+  bool Rung(const PairLine& line, GradientOf what, const std::vector<Result>& results, long precision, bool last,
+            std::span<Exact> out, std::vector<std::uint8_t>& decided) const {
+    std::vector<std::optional<Shares>> shares(line.groups.size());  // by reference
     bool all = true;
     for (std::size_t at = 0; at < out.size(); ++at) {
       if (decided[at] != 0) continue;
+      auto& of_reference = shares[results[at].reference];
+      if (!of_reference) of_reference = SharesOf(line, what, results[at].reference, precision);
       RealBounds sum(precision);
-      for (std::size_t t = 0; t < shares.size(); ++t) sum.AddProduct(shares[t], factors[at][t]);
-      sum.MultiplyByNonnegative(power);
+      for (std::size_t g = 0; g < line.groups.size(); ++g) {
+        sum.AddProduct(of_reference->by_group[g], results[at].factors[g]);
+      }
+      sum.MultiplyByNonnegative(of_reference->power);
       if (HasScale(what)) numbers_.DivideByRoot(sum);
       if (const auto exact = RoundSum(Rational(0), sum, 1, terms_.group[0].head.format, last)) {
         out[at] = *exact;

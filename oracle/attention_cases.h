@@ -47,7 +47,8 @@ struct OwnedBackward {
 // Small heads of every kind: spreads of the scores from 0 to beyond the range of the format, few distinct keys, values
 // on a coarse grid (ties), masks, windows, lengths, softcaps, sinks.
 OwnedHead MakeHead(std::uint64_t index, Format format);
-// One or two query heads; saved numbers of the forward of `tier` rounded to the format, or now and then any.
-OwnedBackward MakeBackward(std::uint64_t index, Format format, Tier tier);
+// One to three query heads; what the forward (of the bulk tier) gives, rounded, is saved, or now and then something
+// else.
+OwnedBackward MakeBackward(std::uint64_t index, Format format);
 
 }  // namespace assay::oracle
