@@ -14,7 +14,7 @@ namespace {
 using bulk::Arb;
 using bulk::Arf;
 
-// 2^-33 of each exponential leaves room for the sums at 64 bits.
+// 2^-33 of each exponential leaves room for the sums at 64 bits, and for 2^-40 where those are of 2^20 products.
 constexpr slong kGood = -33;
 constexpr slong kBits = 64;
 constexpr slong kPrecisions[] = {kBits, 256, 1280, 8192};
@@ -38,11 +38,15 @@ void SetExp(Arb& e, const ScoreScale& scale, const ScoreKey& key, const ScoreKey
   }
 }
 
-// sum += |x y|
-void AddProduct(Arf& sum, double x, double y) {
-  const Arf a(std::fabs(x));
-  const Arf b(std::fabs(y));
-  arf_addmul(sum, a, b, kBits, ARF_RND_UP);
+// |x y|, whose exponent long double holds.
+long double Magnitude(double x, double y) { return std::fabs(static_cast<long double>(x) * y); }
+
+// From above, to 2^-50.
+void SetUpper(Arf& result, long double x) {
+  int exponent = 0;
+  const long double fraction = std::frexp(x, &exponent);
+  arf_set_d(result, UpperDouble(fraction));
+  arf_mul_2exp_si(result, result, exponent);
 }
 
 }  // namespace
@@ -93,12 +97,13 @@ PairWeights::PairWeights(const BackwardTerms& terms) : terms_(terms) {
       const std::size_t j = pair % b.head.seq_kv;
       SetExp(e, terms.scores[h].scale(), terms.scores[h].key(i, j), nullptr);
       arb_get_ubound_arf(share_[h][pair], e, kBits);
-      arf_zero(sum);
+      long double terms_of_g = 0;
       for (std::size_t c = 0; c < b.head.value_dim; ++c) {
         const double dy = b.upstream[i * b.head.value_dim + c];
-        AddProduct(sum, dy, b.head.v[j * b.head.value_dim + c]);
-        AddProduct(sum, dy, b.saved_out[i * b.head.value_dim + c]);
+        terms_of_g += Magnitude(dy, b.head.v[j * b.head.value_dim + c]);
+        terms_of_g += Magnitude(dy, b.saved_out[i * b.head.value_dim + c]);
       }
+      SetUpper(sum, terms_of_g * (1 + 0x1p-40L));
       arf_mul(gradient_[h][pair], sum, share_[h][pair], kBits, ARF_RND_UP);
     }
   }

@@ -147,27 +147,24 @@ Groups GroupsOf(std::span<const ScoreKey* const> keys) {
   return groups;
 }
 
+// In long double, whose exponents hold every product: D + 3 roundings of 2^-64.
 double ScoreSize(const AttentionHead& head, std::size_t i, std::size_t j) {
-  constexpr slong kBits = 64;
-  bulk::Arf sum;
-  bulk::Arf x;
-  bulk::Arf y;
+  static_assert(std::numeric_limits<long double>::digits >= 64 &&
+                std::numeric_limits<long double>::max_exponent > 8192);
+  long double sum = 0;
   for (std::size_t d = 0; d < head.head_dim; ++d) {
-    arf_set_d(x, std::fabs(head.q[i * head.head_dim + d]));
-    arf_set_d(y, std::fabs(head.k[j * head.head_dim + d]));
-    arf_addmul(sum, x, y, kBits, ARF_RND_UP);
+    sum += std::fabs(static_cast<long double>(head.q[i * head.head_dim + d]) * head.k[j * head.head_dim + d]);
   }
   const ScoreScale scale = ScaleOf(head);
-  arf_set_d(x, std::fabs(scale.factor));
-  arf_mul(sum, sum, x, kBits, ARF_RND_UP);
-  if (scale.root != 0) {
-    arf_set_ui(y, scale.root);
-    arf_rsqrt(y, y, kBits, ARF_RND_UP);
-    arf_mul(sum, sum, y, kBits, ARF_RND_UP);
-  }
-  arf_set_d(x, std::fabs(BiasAt(head, i, j)));
-  arf_add(sum, sum, x, kBits, ARF_RND_UP);
-  return bulk::UpperDouble(sum);
+  sum *= std::fabs(scale.factor);
+  if (scale.root != 0) sum /= std::sqrt(static_cast<long double>(scale.root));
+  sum += std::fabs(static_cast<long double>(BiasAt(head, i, j)));
+  return UpperDouble(sum * (1 + 0x1p-62L * static_cast<long double>(head.head_dim + 4)));
+}
+
+double UpperDouble(long double x) {
+  const auto rounded = static_cast<double>(x);
+  return rounded < x ? std::nextafter(rounded, kInf) : rounded;
 }
 
 }  // namespace assay::oracle

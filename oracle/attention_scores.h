@@ -66,7 +66,10 @@ double SpecialScore(const AttentionHead& head, std::size_t i, std::size_t j);
 using Groups = std::vector<std::vector<std::size_t>>;
 Groups GroupsOf(std::span<const ScoreKey* const> keys);
 
-// |scale| sum_d |q_id k_jd| + |bias_ij| as a double, not below it and at most 2^-40 (relative) above.
+// |scale| sum_d |q_id k_jd| + |bias_ij| as a double, not below it and at most 2^-40 (relative) above; NaN for NaN.
 double ScoreSize(const AttentionHead& head, std::size_t i, std::size_t j);
+
+// The least double that is not below x >= 0.
+double UpperDouble(long double x);
 
 }  // namespace assay::oracle
