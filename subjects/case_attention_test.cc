@@ -257,7 +257,6 @@ TEST(CaseAttentionTest, NamesWhatContradicts) {
        "q: its layout repeats one head, but head 1 differs from head 0"},
       {forward, [](Case* c) { c->k.values.Set(60, 1), c->k.layout.repeats_batch = true; },
        "k: its layout repeats one batch, but batch 1 differs from batch 0"},
-      {forward, [](Case* c) { c->v.values.Set(10 * 7, 1), c->v.layout.repeats_row = true; }, "none"},
       {forward, [](Case* c) { c->v.values.Set(11 * 7, 1), c->v.layout.repeats_row = true; },
        "v: its layout repeats one row, but row 1 differs from row 0"},
       {rows, [](Case* c) { c->attention.causal = true; }, "a member of attention is set; only attention has it"},
