@@ -46,19 +46,19 @@ bool MaySee(const AttentionHead& head, std::size_t i, std::size_t j);
 // out_ie = sum_j p_ij v_je and lse_i = log(sum_j exp(z_ij) + exp(sink)), p_ij = exp(z_ij - lse_i).
 //   nothing visible: +0, lse -inf or the sink. NaN or +inf among visible z or as sink: out NaN; lse NaN where there is
 //   a NaN, else +inf. A value that is NaN or infinite at a visible key: `unbounded` (out must be NaN or infinite
-//   there). Decided exactly first: one visible key without a sink; equal scores with values whose mean is a tie;
-//   columns whose visible values are all equal without a sink.
+//   there). Decided exactly first, ties included: columns where the values of equal z have the same mean for every z,
+//   the sink a key of value 0 (so one key, equal scores, equal values); the lse of a single term.
 struct AttentionResult {
   std::vector<Exact> out;               // [seq_q, value_dim]
   std::vector<Exact> lse;               // [seq_q]
   std::vector<std::uint8_t> unbounded;  // [seq_q, value_dim]: the result must not be finite; out means nothing there
-  // What bounds need, in double, good to a relative 2^-30 and not below the real value:
+  // What bounds need, in double, good to a relative 2^-30 and not below the real value (+inf beyond the largest):
   std::vector<double> weight;  // [seq_q, value_dim]: sum_j p_ij |v_je|
   std::vector<double> scores;  // [seq_q]: max over visible j of |scale| sum_d |q_id k_jd| + |bias_ij|; 0 where none
 };
 AttentionResult Attention(const AttentionHead& head, Tier tier);
 
-// The query heads of one key head: they share seq_kv, k, v, dims and length.
+// The query heads of one key head: they share seq_q, seq_kv, k, v, dims, length, scale, softcap and format.
 struct AttentionBackwardHead {
   AttentionHead head;                 // sink is not read: it is in saved_lse
   std::span<const double> saved_out;  // [seq_q, value_dim]

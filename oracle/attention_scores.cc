@@ -15,7 +15,9 @@ namespace assay::oracle {
 namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
-constexpr slong kOrderBits = 64;
+// Of z for an order: the first precision that leaves an error below 2^-20, so that no exponential of a difference to
+// the largest one is far above 1; at the last one 2^2100 / sqrt(D) is that good.
+constexpr slong kOrderBits[] = {64, 256, 1280, 3200};
 
 double BiasAt(const AttentionHead& head, std::size_t i, std::size_t j) {
   return head.bias.empty() ? 0 : head.bias[i * head.seq_kv + j];
@@ -129,10 +131,13 @@ void Scores::SetKey(ScoreKey& key, bulk::Arf& dot, double bias, double minus) co
     arf_set(key.about, key.b);
     return;
   }
-  bulk::ScoreBalls balls(scale_, kOrderBits);
   bulk::Arb rest;
-  balls.SetZ(number, rest, key);
-  arf_add(key.about, number, arb_midref(static_cast<arb_ptr>(rest)), kOrderBits, ARF_RND_DOWN);
+  for (const slong precision : kOrderBits) {
+    bulk::ScoreBalls balls(scale_, precision);
+    balls.SetZ(number, rest, key);
+    arf_add(key.about, number, arb_midref(static_cast<arb_ptr>(rest)), kOrderBits[3], ARF_RND_DOWN);
+    if (mag_cmp_2exp_si(arb_radref(static_cast<arb_ptr>(rest)), -20) < 0) return;
+  }
 }
 
 Groups GroupsOf(std::span<const ScoreKey* const> keys) {

@@ -34,7 +34,7 @@ ScoreScale ScaleOf(const AttentionHead& head);
 struct ScoreKey {
   bulk::Arf a;
   bulk::Arf b;
-  bulk::Arf about;  // z to about 64 bits, for an order; equal for equal keys
+  bulk::Arf about;  // z to within 2^-20 or exactly, for an order; equal for equal keys
 };
 
 enum class PairKind : std::uint8_t { kInvisible, kFinite, kPlusInf, kNaN };

@@ -27,7 +27,7 @@ const char* FormatName(Format format);
 //                  nearest is a power of two above the exact value, this is half of nearest's own ulp.
 //   remainder_ulp  (exact - nearest) / ulp, in [-1, 1]; 0 for a NaN or infinite output.
 //   width_ulp      width of the enclosure over ulp, at most 2^-40.
-//   certain        nearest is proven. False only for gradients and losses, where an exact value may be so close to a
+//   certain        nearest is proven. False only for attention, gradients, losses, whose exact value may be so near a
 //                  midpoint (or a tie at the precision cap) that either neighbour could be the nearest; error measures
 //                  stay right to within width_ulp. Softmax, log_softmax, logsumexp and sigmoid are always certain.
 struct Exact {
@@ -127,7 +127,7 @@ bool IsNearest(double got, const Exact& exact);
 // Test hook, to show that the tests see a wrong oracle: while it lives, and on its thread, the tier multiplies by
 // 1 + relative every exponential that it sums, except those of the maxima, which are exp(0) (a factor common to all
 // would cancel), and in the operations without exponential every product or difference that it sums but the first.
-// log_softmax_backward sums none: there it multiplies every exp(log p).
+// log_softmax_backward: every exp(log p). attention_backward: every p but exp(0). attention: equal z are a single term.
 // Rows whose result is rational by a decision of its own (equal z) have no exponential and stay right.
 class PlantedError {
  public:
