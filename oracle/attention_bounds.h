@@ -21,7 +21,11 @@ class RealBounds {
   }
   RealBounds(long precision, const Rational& x) : RealBounds(precision) { Set(x); }
   RealBounds(const RealBounds& other) : RealBounds(mpfr_get_prec(other.lo)) { *this = other; }
+  // Takes the precision as well.
   RealBounds& operator=(const RealBounds& other) {
+    if (this == &other) return *this;
+    mpfr_set_prec(lo, mpfr_get_prec(other.lo));
+    mpfr_set_prec(hi, mpfr_get_prec(other.hi));
     mpfr_set(lo, other.lo, MPFR_RNDD);
     mpfr_set(hi, other.hi, MPFR_RNDU);
     return *this;

@@ -203,6 +203,25 @@ TEST_P(AttentionTest, ScoresBeyondTheRangeOfDoubles) {
   EXPECT_EQ(Run(owned).lse[0].nearest, std::log(1 + std::exp(1.0)));
 }
 
+TEST_P(AttentionTest, ABiasThatCancelsALargeScoreLeavesTheRest) {
+  // 2^1000 / sqrt(2) minus its nearest double, or the next one above: about 2^946 above or below 0.
+  OwnedHead owned = ByScores({0x1p1000, 0}, {1, 2}, Format::kF64);
+  owned.head.scale = std::nullopt;
+  owned.head.head_dim = 2;
+  owned.q = {1, 0};
+  owned.k = {0x1p1000, 3, 0, 5};
+  const double quotient = std::ldexp(std::sqrt(0.5), 1000);
+  const double below = std::nextafter(quotient, 0);
+  const double above = std::nextafter(quotient, kInf);
+  owned.bias = {-below, 0};
+  EXPECT_EQ(Run(owned).out[0].nearest, 1);
+  owned.bias = {-above, 0};
+  const auto got = Run(owned);
+  EXPECT_EQ(got.out[0].nearest, 2);
+  EXPECT_EQ(got.out[0].ulp, 0x1p-52);  // below 2
+  EXPECT_TRUE(got.out[0].certain);
+}
+
 TEST_P(AttentionTest, MagnitudesComeFromAbove) {
   const auto got = Run(ByScores({3, 3, 1}, {1, -2, 4}));
   const double e = std::exp(-2.0);
