@@ -26,7 +26,7 @@ HWY_NOINLINE inline void AccurateRow::Scan() {
       row_.Load(j, x, b);
       largest = hn::IfThenElse(hn::Gt(x, largest), x, largest);  // passes by NaN
     }
-    largest_ = hn::GetLane(hn::MaxOfLanes(d, largest));
+    largest_ = LargestLane(largest);
   }
   DoubleVec highest = minus_inf;
   DoubleVec count = hn::Zero(d);
@@ -46,7 +46,7 @@ HWY_NOINLINE inline void AccurateRow::Scan() {
           : !hn::AllFalse(d, infinite) ? RowKind::kInfinite
           : visible_ == 0              ? RowKind::kEmpty
                                        : RowKind::kFinite;
-  if (kind_ == RowKind::kFinite) FindReference(hn::GetLane(hn::MaxOfLanes(d, highest)));
+  if (kind_ == RowKind::kFinite) FindReference(LargestLane(highest));
 }
 
 // The first entry that has it.
@@ -99,8 +99,8 @@ HWY_NOINLINE inline void AccurateRow::SumDifferences() {
     }
     others.Add(e, e_lo, j);
   }
-  highest_ = hn::GetLane(hn::MaxOfLanes(d, highest));
-  live_error_ = hn::GetLane(hn::MaxOfLanes(d, worst));
+  highest_ = LargestLane(highest);
+  live_error_ = LargestLane(worst);
   sum_error_ = bounds::AccurateSumRelative(visible_, live_error_);
   const internal::ScalarPair total = others.Total();
   inverse_sum_ = internal::Reciprocal(internal::Add({1, 0}, internal::TimesPowerOfTwo(total, internal::kUnlift)));

@@ -38,7 +38,7 @@ HWY_INLINE RowScan ScanRow(const Row& row) {
     max = hn::IfThenElse(hn::Gt(x, max), x, max);
   }
   if (HWY_LIKELY(hn::AllTrue(d, finite))) {
-    const double max_logit = hn::GetLane(hn::MaxOfLanes(d, max));
+    const double max_logit = LargestLane(max);
     return {max_logit == -kInf ? RowKind::kEmpty : RowKind::kFinite, max_logit};
   }
   double one_x, one_b;
@@ -175,8 +175,7 @@ HWY_INLINE RestOfSum SumRest(const Exponents& exponents, size_t n, double* HWY_R
   for (size_t i = 0; i < Lanes(); ++i) total = internal::Add(total, {lanes[0][i], lanes[1][i]});
   const double weight = hn::GetLane(hn::SumOfLanes(tag, weighted));
   // Beyond either, exp(error) - 1 <= 1.01 error and exp(d) would not hold.
-  const bool coarse =
-      !(hn::GetLane(hn::MaxOfLanes(tag, reach)) < 0x1p40) || !(hn::GetLane(hn::MaxOfLanes(tag, top)) < 1);
+  const bool coarse = !(LargestLane(reach) < 0x1p40) || !(LargestLane(top) < 1);
   return {total.hi, bounds::RestError(total.hi, weight, n), coarse};
 }
 

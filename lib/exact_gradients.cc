@@ -24,8 +24,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 using internal::Moments;
 
-HWY_INLINE double MaxOf(DoubleVec v) { return hn::GetLane(hn::MaxOfLanes(Doubles(), v)); }
-
 // Pass 1. Extremes are taken only where Op::InRange asks for them.
 template <class Op, bool kF64>
 HWY_INLINE Moments MomentsOf(const Values& saved, const Values& upstream) {
@@ -65,10 +63,10 @@ HWY_INLINE Moments MomentsOf(const Values& saved, const Values& upstream) {
   }
   row.sum = sum.Total();
   row.special = !hn::AllTrue(d, hn::Eq(special, special));
-  row.low = -MaxOf(hn::Neg(low));
-  row.high = MaxOf(high);
-  row.max_upstream = MaxOf(max_upstream);
-  row.max_term = MaxOf(max_term);
+  row.low = -LargestLane(hn::Neg(low));
+  row.high = LargestLane(high);
+  row.max_upstream = LargestLane(max_upstream);
+  row.max_term = LargestLane(max_term);
   return row;
 }
 

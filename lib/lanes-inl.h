@@ -50,6 +50,20 @@ HWY_INLINE FloatVec Narrow(DoubleVec value) {
 #endif
 }
 
+// The largest lane. Not MaxOfLanes: Highway 1.0.3's EMU128 starts from the lowest finite number, so that its maximum of
+// lanes of -inf is finite.
+HWY_INLINE double LargestLane(DoubleVec v) {
+#if HWY_TARGET == HWY_EMU128
+  HWY_ALIGN double lanes[kMaxLanes];
+  hn::Store(v, Doubles(), lanes);
+  double largest = lanes[0];
+  for (size_t i = 1; i < Lanes(); ++i) largest = lanes[i] > largest ? lanes[i] : largest;
+  return largest;
+#else
+  return hn::GetLane(hn::MaxOfLanes(Doubles(), v));
+#endif
+}
+
 // f32 of the 16 bits of an f16 in each word, exactly: the number scaled by 2^-112 has f32's bits but for their place.
 HWY_INLINE FloatVec FloatsOfHalves(hn::Vec<Words> bits) {
   const Words d32;

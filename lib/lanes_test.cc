@@ -33,6 +33,8 @@ void StoreAll(int32_t dtype, const double* values, void* out, size_t n) {
   }
 }
 
+double LargestOf(const double* eight) { return LargestLane(hn::LoadU(Doubles(), eight)); }
+
 // NOLINTNEXTLINE(google-readability-namespace-comments)
 }  // namespace HWY_NAMESPACE
 }  // namespace assay
@@ -53,6 +55,7 @@ namespace {
 
 HWY_EXPORT(LoadAll);
 HWY_EXPORT(StoreAll);
+HWY_EXPORT(LargestOf);
 
 // Of 16 bits; eight bytes, since the compiler cannot see that only two are read.
 double NumberOf(std::int32_t dtype, std::uint16_t bits) {
@@ -113,6 +116,18 @@ TEST(LanesTest, RoundOnceToNearestEvenAsTheScalarFormDoes) {
       for (std::size_t i = 0; i < values.size(); ++i) {
         ASSERT_EQ(got[i], Stored(dtype, values[i])) << assay_target_name(t) << " value " << std::hexfloat << values[i];
       }
+    }
+  }
+}
+
+TEST(LanesTest, KnowTheLargestWhereAllAreInfinite) {
+  for (const double low : {-HUGE_VAL, -1e308, 0.0}) {
+    for (std::size_t t = 0; TargetAt(t) != 0; ++t) {
+      const auto largest = HWY_DISPATCH_TABLE(LargestOf)[TableIndex(TargetAt(t))];
+      std::vector<double> lanes(8, low);
+      EXPECT_EQ(largest(lanes.data()), low) << assay_target_name(t);
+      lanes[0] = 1;
+      EXPECT_EQ(largest(lanes.data()), 1) << assay_target_name(t);
     }
   }
 }

@@ -99,7 +99,7 @@ class LossTargets {
     }
     bad_ = !hn::AllFalse(d, bad);
     hidden_ = !hn::AllFalse(d, hidden) && smoothing < 1;
-    regular_ = hn::GetLane(hn::MaxOfLanes(d, most)) <= 0x1p150 && hn::GetLane(hn::MinOfLanes(d, least)) >= 0x1p-200 &&
+    regular_ = LargestLane(most) <= 0x1p150 && hn::GetLane(hn::MinOfLanes(d, least)) >= 0x1p-200 &&
                (smoothing == 0 || share_.e >= -200);
   }
 

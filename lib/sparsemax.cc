@@ -174,7 +174,7 @@ class Entries {
       row_.Load(j, x, b);
       best = hn::IfThenElse(hn::Gt(x, best), x, best);
     }
-    largest_ = hn::GetLane(hn::MaxOfLanes(d, best));
+    largest_ = LargestLane(best);
   }
 
   size_t size() const { return row_.size(); }
@@ -223,7 +223,7 @@ HWY_INLINE Outline OutlineOf(const Row& row, const Entries& entries, const Spars
     const DoubleVec least = hn::Sub(y, error);
     best = hn::IfThenElse(hn::Gt(least, best), least, best);
   }
-  const double highest = hn::GetLane(hn::MaxOfLanes(d, best));
+  const double highest = LargestLane(best);
   Outline outline;
   outline.special = !hn::AllFalse(d, special);
   outline.empty = hn::AllTrue(d, empty);
