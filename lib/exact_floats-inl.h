@@ -30,7 +30,7 @@ HWY_INLINE FloatVec LoadTail(const float* HWY_RESTRICT x, size_t j, size_t n) {
   return hn::MaskedLoad(hn::FirstN(df, n - j), df, x + j);  // touches nothing past the end
 #else
   HWY_ALIGN float lanes[kMaxLanes] = {};
-  for (size_t i = 0; j + i < n; ++i) lanes[i] = x[j + i];
+  for (size_t i = 0; i < Lanes() && j + i < n; ++i) lanes[i] = x[j + i];
   return hn::Load(df, lanes);
 #endif
 }
@@ -42,7 +42,7 @@ HWY_INLINE void StoreTail(FloatVec value, float* HWY_RESTRICT out, size_t j, siz
 #else
   HWY_ALIGN float lanes[kMaxLanes];
   hn::Store(value, df, lanes);
-  for (size_t i = 0; j + i < n; ++i) out[j + i] = lanes[i];
+  for (size_t i = 0; i < Lanes() && j + i < n; ++i) out[j + i] = lanes[i];
 #endif
 }
 
