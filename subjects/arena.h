@@ -46,7 +46,7 @@ struct Call {
 
 class Arena {
  public:
-  static constexpr std::size_t kRegionBytes = std::size_t{256} << 20;  // for each operand: 2^26 floats
+  static constexpr std::size_t kRegionBytes = std::size_t{257} << 20;  // for each operand: 2^26 floats, aligned
   static constexpr std::size_t kScratchBytes = std::size_t{64} << 20;
   static constexpr std::size_t kGuardBytes = std::size_t{1} << 20;  // a stride mistake jumps far, too
   static constexpr std::size_t kMarginBytes = 256;
