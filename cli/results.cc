@@ -33,7 +33,8 @@ json ToJson(const Judgement& judgement) {
                     {"got", subjects::FloatText(w.got)},
                     {"want", subjects::FloatText(w.want)},
                     {"err_ulp", subjects::FloatText(w.err_ulp)},
-                    {"bound_ulp", subjects::FloatText(w.bound_ulp)}};
+                    {"bound_ulp", subjects::FloatText(w.bound_ulp)},
+                    {"output", subjects::RoleName(w.output)}};
   }
   return j;
 }
@@ -42,6 +43,15 @@ double Number(const json& j) {
   const auto value = subjects::ParseDouble(j.get<std::string>());
   if (!value) throw std::invalid_argument("\"" + j.get<std::string>() + "\" is no float in hex");
   return *value;
+}
+
+// Results written before there was attention name none.
+subjects::Role OutputOf(const json& witness) {
+  const std::string name = witness.value("output", "out");
+  for (int i = subjects::kInputRoles; i < subjects::kInputRoles + subjects::kOutputRoles; ++i) {
+    if (name == subjects::RoleName(static_cast<subjects::Role>(i))) return static_cast<subjects::Role>(i);
+  }
+  throw std::invalid_argument("no output is called \"" + name + "\"");
 }
 
 Judgement JudgementFrom(const json& j) {
@@ -54,7 +64,8 @@ Judgement JudgementFrom(const json& j) {
                          Number(w.at("got")),
                          Number(w.at("want")),
                          Number(w.at("err_ulp")),
-                         Number(w.at("bound_ulp"))};
+                         Number(w.at("bound_ulp")),
+                         OutputOf(w)};
   }
   return judgement;
 }

@@ -73,7 +73,8 @@ void Entries::SameBits(const Array& a, std::size_t i, const std::string& how_a, 
                                             subjects::Show(a, i), how_a, subjects::Show(b, j), how_b),
                                 severity);
   const std::size_t cols = subjects::DimsOf(case_, output_)[3];
-  worst_.witness = Witness{i / cols, i % cols, std::numeric_limits<double>::quiet_NaN(), a[i], b[j], severity - 1, 0};
+  worst_.witness =
+      Witness{i / cols, i % cols, std::numeric_limits<double>::quiet_NaN(), a[i], b[j], severity - 1, 0, output_};
 }
 
 void Entries::Agree(const AttentionRun& a, std::size_t i, const std::string& how_a, const AttentionRun& b,
@@ -97,7 +98,7 @@ void Entries::Agree(const AttentionRun& a, std::size_t i, const std::string& how
                                               subjects::Show(out_b, j), how_b, err, slack),
                                   severity,
                                   Witness{i / cols, i % cols, std::numeric_limits<double>::quiet_NaN(), out_a[i],
-                                          out_b[j], err / ulp, slack / ulp});
+                                          out_b[j], err / ulp, slack / ulp, output_});
   } else if (!Violated()) {
     worst_.severity = std::max(worst_.severity, severity);
   }

@@ -47,7 +47,7 @@ Judgement Differ(const Case& c, Role output, const Array& a, const std::string& 
   const double err = Difference(a[i], b[i]) / subjects::UlpOf(b.element(), b[i]);
   return Violated(fmt::format("{} is {} {}, but {} {}", PlaceText(c, output, i), subjects::Show(a, i), how_a,
                               subjects::Show(b, i), how_b),
-                  severity, Witness{row, col, InputAt(c, i), a[i], b[i], err, bound_ulp});
+                  severity, Witness{row, col, InputAt(c, i), a[i], b[i], err, bound_ulp, output});
 }
 
 }  // namespace
@@ -103,7 +103,7 @@ Judgement ViolatedAt(const Case& c, Role output, const Array& values, std::size_
   const auto [row, col] = PlaceOf(c, output, i);
   const double err = Difference(values[i], want) / subjects::UlpOf(values.element(), want);
   return Violated(fmt::format("{} is {}, but {}", PlaceText(c, output, i), subjects::Show(values, i), what), severity,
-                  Witness{row, col, InputAt(c, i), values[i], want, err, 0});
+                  Witness{row, col, InputAt(c, i), values[i], want, err, 0, output});
 }
 
 double ScoreAt(const Case& c, std::size_t row, std::size_t col) {

@@ -31,6 +31,7 @@ struct Witness {
   double want = 0;  // what the law asks for (the nearest number where the oracle speaks)
   double err_ulp = 0;
   double bound_ulp = 0;
+  subjects::Role output = subjects::Role::kOut;  // of which output
 };
 
 struct Judgement {
