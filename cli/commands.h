@@ -56,6 +56,7 @@ int Merge(const MergeOptions& options);
 struct InitOptions {
   std::string name;
   std::filesystem::path folder;  // empty: the name
+  bool attention = false;        // the kernel is attention; else softmax
 };
 int Init(const InitOptions& options);
 

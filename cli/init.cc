@@ -56,9 +56,11 @@ int Init(const InitOptions& options) {
   }
   MakeFolder(folder, "choose another with --out");
   const auto write = [&](const std::string& file, std::string_view text) {
-    subjects::WriteWhole(folder / file, Replaced(Replaced(text, "NAME", name), "ASSAY_PREFIX", Prefix().string()));
+    const std::string named =
+        Replaced(Replaced(text, "KIND", options.attention ? "attention" : "softmax"), "NAME", name);
+    subjects::WriteWhole(folder / file, Replaced(named, "ASSAY_PREFIX", Prefix().string()));
   };
-  write(name + ".c", KernelTemplate());
+  write(name + ".c", options.attention ? AttentionTemplate() : KernelTemplate());
   write("CMakeLists.txt", CMakeTemplate());
   write("README.md", ReadmeTemplate());
   const std::string at = ShellQuoted(folder.string());

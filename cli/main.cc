@@ -146,7 +146,8 @@ int Main(int argc, char** argv) {
   CLI::App* const init_command = app.add_subcommand("init", "Write the glue for a kernel of your own");
   init_command->add_option("name", init.name, "Its name, as in C")->required();
   init_command->add_option("--out", init.folder, "Folder to make; default: the name");
-  init_command->footer("Example:\n  assay init my_kernel");
+  init_command->add_flag("--attention", init.attention, "A kernel of attention, not of softmax");
+  init_command->footer("Examples:\n  assay init my_kernel\n  assay init my_kernel --attention");
 
   ReplayOptions replay;
   CLI::App* const replay_command = app.add_subcommand("replay", "Run one case file again and show every value");

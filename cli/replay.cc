@@ -13,6 +13,7 @@
 #include "cli/console.h"
 #include "cli/emit_cpp.h"
 #include "cli/folder.h"
+#include "cli/replay_attention.h"
 #include "cli/select.h"
 #include "properties/bounds.h"
 #include "properties/property.h"
@@ -137,13 +138,16 @@ int Replay(const ReplayOptions& options) {
   // Wrapped before it is coloured: escape sequences have no width.
   const std::string text = Wrapped(judgement.reason.empty() ? verdict : verdict + ": " + judgement.reason, 11);
   fmt::print("  verdict  {}{}\n", coloured, text.substr(verdict.size()));
-  const std::size_t rows = subjects::ShapeOf(c, Role::kOut).rows;
-  if (rows > 0 && judgement.verdict != properties::Verdict::kNotApplicable) {
+  const bool attention = subjects::IsAttention(c.op);
+  const std::size_t rows = attention ? 0 : subjects::ShapeOf(c, Role::kOut).rows;
+  if ((attention || rows > 0) && judgement.verdict != properties::Verdict::kNotApplicable) {
     const subjects::RunResult result = subject->Run(c);
     if (result.outcome != subjects::Outcome::kReturned) {
       fmt::print("  the call itself: {}\n", result.detail);
     } else if (result.status != ASSAY_OK) {
       fmt::print("  the call itself answers {}\n", assay_status_name(result.status));
+    } else if (attention) {
+      PrintAttention(c, subject->info(), judgement.witness, result);
     } else {
       const properties::Witness at = judgement.witness.value_or(properties::Witness{});
       PrintRow(c, subject->info(), std::min(at.row, rows - 1), judgement.witness ? at.col : SIZE_MAX, result);
