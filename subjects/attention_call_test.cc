@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "subjects/attention_kernel_testing.h"
 #include "subjects/isolated.h"
 #include "subjects/layout.h"
@@ -92,6 +94,17 @@ TEST_F(AttentionCallTest, GivesEveryThreadOutputsAndScratchOfItsOwn) {
       EXPECT_EQ(result.others[i], Want(c, outputs[i % outputs.size()])) << i;
     }
     EXPECT_TRUE(result.outside_intact && result.inputs_intact);
+    Arena arena;
+    const Call call = arena.Place(c, {}, {.threads = 3});
+    std::set<const void*> places;
+    for (std::size_t t = 0; t < 3; ++t) {
+      const assay_attention_args& a = call.attention[t];
+      places.insert(call.scratch[t].begin);
+      for (const assay_tensor* output : {&a.out, &a.lse, &a.dq, &a.dk, &a.dv, &a.dbias}) {
+        if (output->data != nullptr) places.insert(output->data);
+      }
+    }
+    EXPECT_EQ(places.size(), 3 * (outputs.size() + 1));
   }
   copying::fault = Fault::kPastScratch;
   copying::scratch_wanted = 64;
