@@ -54,6 +54,8 @@ HWY_INLINE float LogitAt(const FastRow& row, int64_t j) {
   return *row.Block(static_cast<size_t>(j), 1, buffer);
 }
 
+HWY_INLINE float LogitAt(const DirectRow& row, int64_t j) { return row.data()[j]; }
+
 // -log p of entry `logit`, given sum and maximum at the usual scale; false: a row for the exact tier.
 HWY_INLINE bool LossOf(const ExpScale& scale, double usual_sum, float row_max, const FastRow& row, float logit,
                        double* loss) {
@@ -130,11 +132,21 @@ inline void FastCrossEntropy(const internal::Request& request) {
 // Of the maximum's exponential in a row whose gradient takes it own scale.
 inline constexpr int kGradientPower = 60;
 
+// Writes one result.
+HWY_INLINE void StoreAt(const FastOut& out, int32_t dtype, int64_t j, double value) {
+  internal::StoreNumber(dtype, out.place().data, j * out.place().stride, value);
+}
+HWY_INLINE void StoreAt(const DirectOut& out, int32_t /*dtype*/, int64_t j, double finite) {
+  out.direct()[j] = static_cast<float>(finite) + 0.0f;  // no -0
+}
+
 // factor * (p - [j is the label and visible]) for the row, given its sum.
 template <bool kShifted, class Row, class Out>
 HWY_INLINE void WriteGradient(const Row& row, const Out& out, const float* keep, const FloatExp& exp, double sum,
-                              double factor, int64_t label, float logit, int32_t dtype, internal::Place place) {
+                              double factor, int64_t label, float logit, int32_t dtype) {
   const Singles d;
+  const float own =  // before out, where it may be kept, is overwritten
+      keep != nullptr ? keep[label] : hn::GetLane(exp.Power<kShifted>(One{hn::Set(d, logit)}).v);
   const double scaled = factor / sum;
   const auto scaled_high = static_cast<float>(scaled);
   const SingleVec high = hn::Set(d, scaled_high);
@@ -148,8 +160,7 @@ HWY_INLINE void WriteGradient(const Row& row, const Out& out, const float* keep,
     WriteRow(row, out, nullptr, [&](const auto& x) ASSAY_LAMBDA { return Map(share, exp.Power<kShifted>(x)); });
   }
   if (logit == kMinusInf) return;
-  const auto own = static_cast<double>(hn::GetLane(exp.Power<kShifted>(One{hn::Set(d, logit)}).v));
-  internal::StoreNumber(dtype, place.data, label * place.stride, factor * (own / sum - 1));
+  StoreAt(out, dtype, label, factor * (static_cast<double>(own) / sum - 1));
 }
 
 // A row that the usual scale does not suit. With NaN or infinity it gives NaN, with nothing visible 0.
@@ -161,19 +172,17 @@ inline HWY_NOINLINE void GradientOfUnusualRow(const ExpScale& scale, const FastR
   const float logit = LogitAt(row, label);
   if (!std::isfinite(row_max)) {
     const double value = row_max == kMinusInf ? 0 : std::numeric_limits<double>::quiet_NaN();
-    for (size_t j = 0; j < row.size(); ++j) {
-      internal::StoreNumber(rows.dtype, out.place().data, static_cast<std::ptrdiff_t>(j) * out.place().stride, value);
-    }
+    for (size_t j = 0; j < row.size(); ++j) StoreAt(out, rows.dtype, static_cast<int64_t>(j), value);
     return;
   }
   const RowScale row_scale = ScaleOf(scale, row_max, kGradientPower);
   const FloatExp exp(scale, row_scale.shift, row_scale.exponent);
   if (row_scale.shift != 0) {
     const double sum = SumExp<true>(row, exp, keep);
-    WriteGradient<true>(row, out, keep, exp, sum, factor, label, logit, rows.dtype, out.place());
+    WriteGradient<true>(row, out, keep, exp, sum, factor, label, logit, rows.dtype);
   } else {
     const double sum = SumExp<false>(row, exp, keep);
-    WriteGradient<false>(row, out, keep, exp, sum, factor, label, logit, rows.dtype, out.place());
+    WriteGradient<false>(row, out, keep, exp, sum, factor, label, logit, rows.dtype);
   }
 }
 
@@ -197,19 +206,17 @@ HWY_NOINLINE inline void GradientsOfGroup(const ExpScale& scale, const FloatExp&
   double sums[kGroup];
   for (size_t i = 0; i < count; ++i) sums[i] = SumExp<false>(Row(rows, first + i), exp, keep_of(i));
   for (size_t i = 0; i < count; ++i) {
-    const FastOut place(rows, first + i);
     const size_t index = rows.first + first + i;
     const int64_t label = labels.Of(index);
     if (labels.IsIgnored(index)) {
-      for (size_t j = 0; j < n; ++j) {
-        internal::StoreNumber(rows.dtype, place.place().data, static_cast<std::ptrdiff_t>(j) * place.place().stride, 0);
-      }
+      const FastOut out(rows, first + i);
+      for (size_t j = 0; j < n; ++j) StoreAt(out, rows.dtype, static_cast<int64_t>(j), 0);
       continue;
     }
-    const float logit = LogitAt(FastRow(rows, first + i), label);
     if (HWY_LIKELY(SuitsGradient(sums[i], factors[i]))) {
-      WriteGradient<false>(Row(rows, first + i), Out(rows, first + i), keep_of(i), exp, sums[i], factors[i], label,
-                           logit, rows.dtype, place.place());
+      const Row row(rows, first + i);
+      WriteGradient<false>(row, Out(rows, first + i), keep_of(i), exp, sums[i], factors[i], label, LogitAt(row, label),
+                           rows.dtype);
     } else {
       GradientOfUnusualRow(scale, rows, first + i, factors[i], label, keep_of(i));
     }
@@ -239,12 +246,17 @@ inline void FastCrossEntropyBackward(const internal::Request& request) {
   }
   const ExpScale scale(a.temperature);
   const FloatExp exp(scale, kUsualScale.shift, kUsualScale.exponent);
+  const bool by_row = !reduced && a.upstream.data != nullptr;
+  double factors[kGroup];
+  for (double& factor : factors) factor = FactorOf(a, divisor, 0);
   ForGroups(request, [&](const FastRows& rows, size_t first, size_t count) HWY_ATTR {
-    double factors[kGroup];
-    bool in_range = true;
-    for (size_t i = 0; i < count; ++i) {
-      factors[i] = FactorOf(a, divisor, rows.first + first + i);
-      in_range = in_range && FactorInRange(factors[i]);
+    bool in_range = FactorInRange(factors[0]);
+    if (by_row) {
+      in_range = true;
+      for (size_t i = 0; i < count; ++i) {
+        factors[i] = FactorOf(a, divisor, rows.first + first + i);
+        in_range = in_range && FactorInRange(factors[i]);
+      }
     }
     if (HWY_LIKELY(in_range)) {
       return AreDirect(rows) ? GradientsOfGroup<DirectRow, DirectOut>(scale, exp, labels, factors, rows, first, count)
