@@ -15,6 +15,7 @@
 #include "exact_activations-inl.h"
 #include "exact_floats-inl.h"
 #include "exact_softmax_pairs-inl.h"
+#include "walk-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace assay {
@@ -22,8 +23,9 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 inline constexpr size_t kMaxGroup = 16;
-// Rows up to this long keep their exponentials, in 32 KiB of stack; no tile of places.h is in use then.
+// Rows up to this long keep their exponentials, in 32 KiB of stack; half as much beside a tile of places.h.
 inline constexpr size_t kKeptF32 = 4096;
+inline constexpr size_t kKeptF32InTile = internal::kTileBytes / (2 * sizeof(float));
 
 // One row. kRough: see ExpOfQuotient. kKeep: its exponentials are kept in `kept`, n and kMaxLanes doubles; else
 // computed twice.
@@ -129,7 +131,7 @@ class SoftmaxF32Row {
   bool small_ = false;  // no share is below 2^-126
 };
 
-template <bool kUnit>
+template <bool kUnit, size_t kKeptRow>
 class SoftmaxF32Call {
  public:
   HWY_INLINE explicit SoftmaxF32Call(const internal::Request& request)
@@ -139,15 +141,15 @@ class SoftmaxF32Call {
         precise_(request.args.temperature) {}
 
   HWY_INLINE void Run() {
-    HWY_ALIGN double kept[kKeptF32 + kMaxLanes];
+    HWY_ALIGN double kept[kKeptRow + kMaxLanes];
     const size_t rows = request_.args.rows;
-    if (n_ > kKeptF32) {
+    if (n_ > kKeptRow) {
       // In longer rows some quotient would mostly be in doubt.
       const bool rough = HWY_NATIVE_FMA != 0 && n_ <= size_t{1} << 17;
       for (size_t i = 0; i < rows; ++i) rough ? Group<true, false>(i, 1, kept) : Group<false, false>(i, 1, kept);
       return;
     }
-    const size_t fit = kKeptF32 / (n_ + kMaxLanes);
+    const size_t fit = kKeptRow / (n_ + kMaxLanes);
     const size_t group = fit < 1 ? 1 : fit < kMaxGroup ? fit : kMaxGroup;
     for (size_t i = 0; i < rows; i += group)
       Group<HWY_NATIVE_FMA != 0, true>(i, group < rows - i ? group : rows - i, kept);
@@ -196,7 +198,7 @@ class SoftmaxF32Call {
         return;
       }
     }
-    SoftmaxRow(request_, internal::PlacesOf(request_, i), kept, kKeptF32);
+    SoftmaxRow(request_, internal::PlacesOf(request_, i), kept, kKeptRow);
   }
 
   template <class RowOfKind>
@@ -222,22 +224,23 @@ class SoftmaxF32Call {
   ExpOfQuotient<kUnit, false> precise_;
 };
 
-template <bool kUnit>
-HWY_NOINLINE inline void SoftmaxF32Rows(const internal::Request& request) {
-  SoftmaxF32Call<kUnit>(request).Run();
+template <size_t kKeptRow>
+HWY_NOINLINE void SoftmaxF32Rows(const internal::Request& request) {
+  if (request.args.temperature == 1) return SoftmaxF32Call<true, kKeptRow>(request).Run();
+  SoftmaxF32Call<false, kKeptRow>(request).Run();
 }
 
 // False where the request is not for this path.
 HWY_INLINE bool SoftmaxF32(const internal::Request& request) {
   const assay_row_args& a = request.args;
-  const bool contiguous = a.cols == 1 || (a.logits.col_stride == 1 && a.out.col_stride == 1);
-  if (!contiguous || a.bias.data != nullptr || a.mask.data != nullptr || request.first_step > 0) return false;
-  if (a.temperature == 1) {
-    SoftmaxF32Rows<true>(request);
+  if (a.bias.data != nullptr || a.mask.data != nullptr || request.first_step > 0) return false;
+  if (!(a.temperature > 0x1p-300 && a.temperature < 0x1p300)) return false;
+  if (a.cols == 1 || (a.logits.col_stride == 1 && a.out.col_stride == 1)) {
+    SoftmaxF32Rows<kKeptF32>(request);
     return true;
   }
-  if (!(a.temperature > 0x1p-300 && a.temperature < 0x1p300)) return false;
-  SoftmaxF32Rows<false>(request);
+  if (!internal::Tile::Wanted(request)) return false;
+  ForEachTile(request, SoftmaxF32Rows<kKeptF32InTile>);
   return true;
 }
 

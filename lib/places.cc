@@ -160,6 +160,31 @@ RowPlaces Tile::At(std::size_t i) const {
   return places;
 }
 
+Request Tile::Rows() const {
+  const RowPlaces places = At(0);
+  Request rows = request_;
+  assay_row_args& a = rows.args;
+  a.rows = count_;
+  const auto stride = [&](std::size_t bytes) {
+    return static_cast<std::ptrdiff_t>(RowBytes(request_.args.cols, bytes) / bytes);
+  };
+  const std::size_t bytes = BytesOf(a.dtype);
+  const auto take = [](assay_const_matrix& m, const ConstPlace& place, std::ptrdiff_t row_stride) {
+    if (m.data != nullptr) m = {place.data, row_stride, 1};
+  };
+  take(a.logits, places.logits, stride(bytes));
+  take(a.bias, places.bias, stride(bytes));
+  take(a.mask, places.mask, stride(1));
+  take(a.saved, places.saved, stride(bytes));
+  take(a.upstream, places.upstream, stride(bytes));
+  if (!HasOneColumn(request_.op)) {
+    a.out = {places.out.data, stride(bytes), 1};
+  } else {
+    a.out.data = places.out.data;
+  }
+  return rows;
+}
+
 void Tile::Write() const {
   const Plane out = PlanesOf(request_).out;
   if (!out.Used()) return;

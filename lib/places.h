@@ -76,6 +76,8 @@ class Tile {
   std::size_t count() const { return count_; }
   // The operands of row first + i in scratch.
   RowPlaces At(std::size_t i) const;
+  // The rows in scratch as a call of their own; not for losses, whose labels stay where they are.
+  Request Rows() const;
   // Copies the results of the rows out.
   void Write() const;
 

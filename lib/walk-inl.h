@@ -30,6 +30,17 @@ HWY_INLINE void ForEachRow(const internal::Request& request, const Fn& fn) {
   for (size_t row = 0; row < request.args.rows; ++row) fn(internal::PlacesOf(request, row));
 }
 
+// fn(const internal::Request&) for the rows of a call for which a tile is wanted, a tile at a time; not for losses.
+template <class Fn>
+HWY_NOINLINE inline void ForEachTile(const internal::Request& request, const Fn& fn) {
+  internal::Tile tile(request, &CopyAcross);
+  for (size_t first = 0; first < request.args.rows; first += tile.count()) {
+    tile.Read(first);
+    fn(tile.Rows());
+    tile.Write();
+  }
+}
+
 // A kernel that serves one row after the other; rows of sigmoid are those of memory.
 template <void (*kRow)(const internal::Request&, const internal::RowPlaces&)>
 void EachRow(const internal::Request& request) {
