@@ -42,6 +42,15 @@ HWY_INLINE SingleMask AreOrdered(SingleVec a, SingleVec b) {
 #endif
 }
 
+// sum + v where `live`, else sum.
+HWY_INLINE SingleVec AddWhere(SingleMask live, SingleVec sum, SingleVec v) {
+#if HWY_TARGET <= HWY_AVX3
+  return SingleVec{_mm512_mask_add_ps(sum.raw, live.raw, sum.raw, v.raw)};
+#else
+  return hn::Add(sum, hn::IfThenElseZero(live, v));
+#endif
+}
+
 // How many lanes are true in all.
 HWY_INLINE size_t CountOf(SingleMask a, SingleMask b, SingleMask c, SingleMask d) {
 #if HWY_TARGET <= HWY_AVX3
@@ -125,7 +134,7 @@ class FastLogSoftmaxGradient {
 
   static HWY_INLINE SingleVec Start(SingleVec log_p, SingleVec dy) { return hn::IfThenElseZero(IsLive(log_p), dy); }
   static HWY_INLINE SingleVec Join(SingleVec sum, SingleVec log_p, SingleVec dy) {
-    return hn::Add(sum, Start(log_p, dy));
+    return AddWhere(IsLive(log_p), sum, dy);
   }
   // 2^exponent e^10 is in FloatExp's range.
   static HWY_INLINE SingleMask AreFine(SingleVec log_p, SingleVec log_q) {
@@ -186,7 +195,7 @@ class FastSparsemaxGradient {
   static constexpr double kLeastTemperature = 0x1p-200;
 
   static HWY_INLINE SingleVec Start(SingleVec p, SingleVec dy) { return hn::IfThenElseZero(IsLive(p), dy); }
-  static HWY_INLINE SingleVec Join(SingleVec sum, SingleVec p, SingleVec dy) { return hn::Add(sum, Start(p, dy)); }
+  static HWY_INLINE SingleVec Join(SingleVec sum, SingleVec p, SingleVec dy) { return AddWhere(IsLive(p), sum, dy); }
   static HWY_INLINE SingleMask AreFine(SingleVec p, SingleVec q) { return AreOrdered(p, q); }
   static HWY_INLINE SingleMask IsLive(SingleVec p) { return hn::Gt(p, hn::Zero(Singles())); }
 
