@@ -56,18 +56,7 @@ std::pair<std::size_t, std::size_t> ParseShape(std::string_view shape) {
 }
 
 std::vector<BenchCall> CallsOf(const BenchOptions& options) {
-  std::vector<assay_dtype> dtypes;
-  for (const std::string& name : options.dtypes) {
-    const std::size_t before = dtypes.size();
-    std::vector<std::string> known;
-    for (int i = 0; i < ASSAY_NUM_DTYPES; ++i) {
-      known.push_back(subjects::ElementName(subjects::ElementOf(static_cast<assay_dtype>(i))));
-      if (name == known.back()) dtypes.push_back(static_cast<assay_dtype>(i));
-    }
-    if (dtypes.size() == before) {
-      throw UsageError(fmt::format("no type is called \"{}\". Known are: {}", name, fmt::join(known, ", ")));
-    }
-  }
+  const std::vector<assay_dtype> dtypes = SelectDtypes(options.dtypes);
   if ((options.rows == 0) != (options.cols == 0)) throw UsageError("--rows and --cols go together");
   std::vector<std::string> shapes = options.shapes;
   if (options.rows != 0) shapes.push_back(fmt::format("{}x{}", options.rows, options.cols));

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string_view>
 
 #include "subjects/random.h"
@@ -16,41 +17,38 @@ using subjects::Case;
 using subjects::Operand;
 using subjects::Random;
 
-using Fill = void (*)(Random& random, Operand& logits);
-
 template <int kSigma>
-void Normal(Random& random, Operand& logits) {
-  for (std::size_t i = 0; i < logits.values.size(); ++i) logits.values.Set(i, kSigma * random.Normal());
-}
-
-// Terms that a float sum beside 1 loses.
-void OneAndRest(Random& random, Operand& logits) {
-  for (std::size_t i = 0; i < logits.values.size(); ++i) logits.values.Set(i, random.Uniform(-20, -14));
-  logits.values.Set(random.Below(logits.values.size()), 0);
-}
-
-// Results of f32 and bf16 in the subnormals and below; f64's own lie far beyond.
-void Tails(Random& random, Operand& logits) {
-  for (std::size_t i = 0; i < logits.values.size(); ++i) logits.values.Set(i, -random.Uniform(80, 104));
-  logits.values.Set(random.Below(logits.values.size()), 0);
-}
-
-// Two shares near 1/2, or one near 1: where log_softmax and logsumexp are near 0.
-void Close(Random& random, Operand& logits) {
-  for (std::size_t i = 0; i < logits.values.size(); ++i) logits.values.Set(i, -random.Uniform(5, 30));
-  logits.values.Set(random.Below(logits.values.size()), -random.Uniform() * 0.01);
+double Normal(Random& random) {
+  return kSigma * random.Normal();
 }
 
 struct Family {
   const char* name;
-  Fill fill;
+  double (*draw)(Random&);
+  double (*one)(Random&);  // what one entry, anywhere, is instead; null: none is
 };
-constexpr Family kFamilies[] = {{"normal-1", Normal<1>},      {"normal-10", Normal<10>}, {"normal-30", Normal<30>},
-                                {"one-and-rest", OneAndRest}, {"tails", Tails},          {"near-one", Close}};
+
+double Zero(Random&) { return 0; }
+
+constexpr Family kFamilies[] = {
+    {"normal-1", Normal<1>, nullptr},
+    {"normal-10", Normal<10>, nullptr},
+    {"normal-30", Normal<30>, nullptr},
+    // Terms that a float sum beside 1 loses.
+    {"one-and-rest", [](Random& random) { return random.Uniform(-20, -14); }, Zero},
+    // Results of f32 and bf16 in the subnormals and below; f64's own lie far beyond.
+    {"tails", [](Random& random) { return -random.Uniform(80, 104); }, Zero},
+    // Two shares near 1/2, or one near 1: where log_softmax and logsumexp are near 0.
+    {"near-one", [](Random& random) { return -random.Uniform(5, 30); },
+     [](Random& random) { return -random.Uniform() * 0.01; }},
+};
 constexpr double kTemperatures[] = {0.1, 0.7, 1, 3};
 // Around the lanes, around 64 (where the short rows' code ends), in cache, beyond it.
 constexpr std::size_t kLengths[] = {1,    2,    7,     16,    17,      63,      64,      65,     100,
                                     1000, 4096, 32768, 65537, 1 << 20, 1 << 22, 1 << 24, 1 << 26};
+
+// Rows longer than this repeat as many numbers.
+constexpr std::size_t kPool = 1 << 16;
 
 const assay_subject& Scalar() { return *subjects::FindBuiltIn("scalar")->table; }
 
@@ -71,6 +69,27 @@ void SaveForward(assay_op backward, Case& c, const Operand& logits) {
   forward.run(&args);
 }
 
+// The logits, and their bias where the case has one.
+void FillLogits(Random& random, const ClaimCase& from, assay_dtype dtype, Operand& logits, Operand& bias) {
+  const Family& family =
+      *std::ranges::find_if(kFamilies, [&](const Family& f) { return std::string_view(f.name) == from.family; });
+  std::vector<double> x, b;
+  for (std::size_t i = 0; i < std::min(from.cols, kPool); ++i) {
+    x.push_back(family.draw(random));
+    b.push_back(from.bias ? 4 * random.Normal() : 0);
+  }
+  logits.values = subjects::Array(subjects::ElementOf(dtype), from.cols);
+  bias.values = subjects::Array(subjects::ElementOf(dtype), from.bias ? from.cols : 0);
+  for (std::size_t i = 0; i < from.cols; ++i) {
+    const std::size_t j = from.cols <= kPool ? i : random.Below(kPool);
+    logits.values.Set(i, x[j]);
+    if (from.bias) bias.values.Set(i, b[j]);
+  }
+  if (family.one == nullptr) return;
+  const std::size_t at = random.Below(from.cols);
+  logits.values.Set(at, family.one(random));
+}
+
 void FillLoss(Random& random, Case& c) {
   c.labels.values.SetBits(0, random.Below(c.cols));
   if (random.Below(2) == 0) c.label_smoothing = 0.1;
@@ -88,14 +107,14 @@ std::string ClaimCase::Text() const {
   return fmt::format("{}, n = {}, T = {}{}", family, cols, temperature, bias ? ", bias" : "");
 }
 
-std::vector<ClaimCase> ClaimCases(assay_op op, std::size_t max_cols) {
+std::vector<ClaimCase> ClaimCases(assay_op op, std::size_t min_cols, std::size_t max_cols, bool with_bias) {
   std::vector<ClaimCase> cases;
   for (const std::size_t cols : kLengths) {
-    if (cols > max_cols) break;
+    if (cols < min_cols || cols > max_cols) continue;
     for (const Family& family : kFamilies) {
       for (const double temperature : kTemperatures) {
         cases.push_back({family.name, cols, temperature, false});
-        if (subjects::HasLogits(op)) cases.push_back({family.name, cols, temperature, true});
+        if (with_bias && subjects::HasLogits(op)) cases.push_back({family.name, cols, temperature, true});
       }
     }
   }
@@ -106,11 +125,8 @@ Case DrawClaimCase(const ClaimCase& from, assay_op op, assay_dtype dtype, std::u
   Random random(seed, subjects::Fnv1a(from.Text()));
   Case c = subjects::MakeCase(op, dtype, 1, from.cols);
   c.temperature = from.temperature;
-  Operand logits;
-  logits.values = subjects::Array(subjects::ElementOf(dtype), from.cols);
-  for (const Family& family : kFamilies) {
-    if (std::string_view(family.name) == from.family) family.fill(random, logits);
-  }
+  Operand logits, bias;
+  FillLogits(random, from, dtype, logits, bias);
   if (!subjects::HasLogits(op)) {
     SaveForward(op, c, logits);
     for (std::size_t i = 0; i < from.cols; ++i) c.upstream.values.Set(i, random.Normal());
@@ -119,7 +135,7 @@ Case DrawClaimCase(const ClaimCase& from, assay_op op, assay_dtype dtype, std::u
   c.logits.values = logits.values;
   if (from.bias) {
     subjects::Give(c, subjects::Role::kBias);
-    for (std::size_t i = 0; i < from.cols; ++i) c.bias.values.Set(i, 4 * random.Normal());
+    c.bias.values = bias.values;
   }
   if (subjects::IsLoss(op)) FillLoss(random, c);
   return c;

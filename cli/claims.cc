@@ -61,7 +61,7 @@ Line Measure(subjects::Subject& subject, const std::string& name, assay_op op, a
   line.op = op;
   line.dtype = dtype;
   line.claim = subject.info().Claim(op, dtype);
-  const std::vector<ClaimCase> all = ClaimCases(op, options.max_cols);
+  const std::vector<ClaimCase> all = ClaimCases(op, options.min_cols, options.max_cols, options.with_bias);
   for (std::size_t i = 0; i < all.size(); ++i) {
     const subjects::Case c = DrawClaimCase(all[i], op, dtype, options.seed);
     if (!subjects::WhyUnsupported(subject.info(), c).empty()) continue;
@@ -97,6 +97,9 @@ std::string Markdown(const std::vector<Line>& lines, const ClaimsOptions& option
   std::string subjects;
   for (const std::string& name : options.subjects) subjects += " " + ShellQuoted(name);
   for (const std::string& op : options.ops) subjects += " --op " + op;
+  for (const std::string& dtype : options.dtypes) subjects += " --dtype " + dtype;
+  if (!options.with_bias) subjects += " --no-bias";
+  if (options.min_cols > 1) subjects += fmt::format(" --min-cols {}", options.min_cols);
   return md + fmt::format(
                   "\nSearched, so a lower bound of the true maximum. Made by `assay claims{} --seed {} --max-cols {} "
                   "--oracle {}`.\n",
@@ -112,6 +115,8 @@ int Claims(const ClaimsOptions& given) {
     CheckWritable(std::filesystem::absolute(options.out).parent_path(), "choose another place with --out");
   }
   const properties::Ops wanted = SelectOps(options.ops);
+  const std::vector<assay_dtype> dtypes = SelectDtypes(options.dtypes);
+  if (options.min_cols > options.max_cols) throw UsageError("--min-cols is above --max-cols");
   fmt::print("seed {}, rows up to {} entries, {} oracle; errors are searched: lower bounds of the true maxima\n",
              options.seed, options.max_cols, oracle::TierName(options.tier));
   fmt::print("  {:22} {:22} {:5} {:36} {:>9} {:>11} {:>7} {:>7}  {}\n", "subject", "operation", "type", "claim",
@@ -123,10 +128,9 @@ int Claims(const ClaimsOptions& given) {
     const auto subject = OpenSubject(name, options.time_limit_seconds);
     for (int op = 0; op < ASSAY_NUM_ROW_OPS; ++op) {
       if ((wanted >> op & 1) == 0) continue;
-      for (int dtype = 0; dtype < ASSAY_NUM_DTYPES; ++dtype) {
-        if (!subject->info().Has(static_cast<assay_op>(op), static_cast<assay_dtype>(dtype))) continue;
-        const Line line =
-            Measure(*subject, name, static_cast<assay_op>(op), static_cast<assay_dtype>(dtype), options, progress);
+      for (const assay_dtype dtype : dtypes) {
+        if (!subject->info().Has(static_cast<assay_op>(op), dtype)) continue;
+        const Line line = Measure(*subject, name, static_cast<assay_op>(op), dtype, options, progress);
         progress.Clear();
         if (line.statistics.count() == 0 && line.failure.empty()) continue;  // nothing that it can run
         broken += line.Holds() ? 0 : 1;

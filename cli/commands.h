@@ -87,7 +87,10 @@ int Power(const PowerOptions& options);
 struct ClaimsOptions {
   std::vector<std::string> subjects;  // empty: both tiers of ours
   std::vector<std::string> ops;       // empty: all
+  std::vector<std::string> dtypes;    // empty: all
+  bool with_bias = true;              // as well as without
   std::uint64_t seed = 1;
+  std::uint64_t min_cols = 1;
   std::uint64_t max_cols = 65'537;
   oracle::Tier tier = oracle::Tier::kBulk;
   double time_limit_seconds = kDefaultTimeLimitSeconds;

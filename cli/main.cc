@@ -183,12 +183,17 @@ int Main(int argc, char** argv) {
       app.add_subcommand("claims", "What subjects claim, beside the largest errors that a search finds");
   claims_command->add_option("subject", claims.subjects, "Whose; default assay and assay-fast");
   claims_command->add_option("--op", claims.ops, "Only these operations")->delimiter(',')->allow_extra_args(false);
+  claims_command->add_option("--dtype", claims.dtypes, "Only these types")->delimiter(',')->allow_extra_args(false);
+  claims_command->add_flag("!--no-bias", claims.with_bias, "Leave out the rows with a bias");
   AddInteger(claims_command, "--seed", claims.seed, 0, "Seed of all rows");
+  AddInteger(claims_command, "--min-cols", claims.min_cols, 1, "The shortest rows");
   AddInteger(claims_command, "--max-cols", claims.max_cols, 1, "The longest rows (up to 67108864)");
   AddOracle(claims_command, claims.tier);
   AddTime(claims_command, "--time-limit", claims.time_limit_seconds, "For each call of the subject; default 10s");
   claims_command->add_option("--out", claims.out, "Write the table as Markdown to this file");
-  claims_command->footer("Examples:\n  assay claims\n  assay claims assay-fast --op softmax --max-cols 67108864");
+  claims_command->footer(
+      "Examples:\n  assay claims\n  assay claims assay-fast --op softmax --dtype f32 --no-bias --min-cols 16777216 "
+      "--max-cols 67108864");
 
   BenchOptions bench;
   CLI::App* const bench_command =

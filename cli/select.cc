@@ -63,6 +63,22 @@ properties::Ops SelectOps(const std::vector<std::string>& names) {
   return ops;
 }
 
+std::vector<assay_dtype> SelectDtypes(const std::vector<std::string>& names) {
+  std::vector<std::string> known;
+  for (int i = 0; i < ASSAY_NUM_DTYPES; ++i) {
+    known.push_back(subjects::ElementName(subjects::ElementOf(static_cast<assay_dtype>(i))));
+  }
+  std::vector<assay_dtype> dtypes;
+  for (const std::string& name : names.empty() ? known : names) {
+    const auto found = std::find(known.begin(), known.end(), name);
+    if (found == known.end()) {
+      throw UsageError(fmt::format("no type is called \"{}\". Known are: {}", name, fmt::join(known, ", ")));
+    }
+    dtypes.push_back(static_cast<assay_dtype>(found - known.begin()));
+  }
+  return dtypes;
+}
+
 std::string OpsText(properties::Ops ops) {
   if (ops == properties::kAllOps) return "all operations";
   std::string text;

@@ -29,6 +29,9 @@ std::vector<const properties::Property*> SelectProperties(const std::vector<std:
 // The named operations, all where there is no name. UsageError for an unknown one, with those that exist.
 properties::Ops SelectOps(const std::vector<std::string>& names);
 
+// The named types, all where there is no name. UsageError for an unknown one, with those that exist.
+std::vector<assay_dtype> SelectDtypes(const std::vector<std::string>& names);
+
 // "softmax, log_softmax"; "all operations".
 std::string OpsText(properties::Ops ops);
 
