@@ -62,6 +62,7 @@ TEST_F(BadInputTest, CommandLine) {
     ExpectRefused(std::string("assay report --temperature ") + bad, kUsageCode,
                   {"--temperature", "write a number from 0 to inf"});
   }
+  ExpectRefused("assay claims --min-cols 9 --max-cols 5", kUsageCode, {"--min-cols is above --max-cols"});
   ExpectRefused("assay report --subject unshifted --subject unshifted", kUsageCode, {"unshifted is given twice"});
   ExpectRefused("assay fuzz --fuzzer ./none", kUsageCode, {"--fuzzer ./none: no such file"});
 }
@@ -70,6 +71,10 @@ TEST_F(BadInputTest, NamesThatDoNotExist) {
   for (const char* const command : {"check", "probe", "report --subject", "fuzz"}) {
     ExpectRefused(std::string("assay ") + command + " saclar", kUsageCode,
                   {"no built-in subject is called \"saclar\"", "did you mean \"scalar\"?"});
+  }
+  for (const char* const command : {"claims", "bench"}) {
+    ExpectRefused(std::string("assay ") + command + " --dtype f31", kUsageCode,
+                  {"no type is called \"f31\"", "Known are", "f32"});
   }
   ExpectRefused("assay check --property ordre", kUsageCode, {"no law is called \"ordre\"", "Known are", "order"});
 }

@@ -162,6 +162,14 @@ TEST_F(CliTest, ProbeNamesWhatIsBuiltInAndWhatASubjectDeclares) {
   EXPECT_TRUE(one.Says("will be checked")) << one.out;
 }
 
+TEST_F(CliTest, ClaimsAreMeasuredOnTheRowsAskedFor) {
+  const Ran ran = Run("assay claims assay-fast --op softmax --dtype f32 --no-bias --min-cols 65537 --max-cols 65537");
+  EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+  EXPECT_TRUE(ran.Says(" 1572888 ")) << ran.out;  // results: one row of each of 6 families at each of 4 temperatures
+  EXPECT_TRUE(ran.Says("1 of 1 claim hold")) << ran.out;
+  EXPECT_FALSE(ran.Says(", bias")) << ran.out;
+}
+
 TEST_F(CliTest, ReportIsWholeAndItsCasesReplay) {
   // A row that x - max in f32 gets wrong, and one with NaN, about which another law speaks.
   Write("rows.npy", NpyFile("<f4", "(2, 2)", FloatBytes({8.0f, 0.275659502f, std::nanf(""), 1.0f})));
