@@ -63,6 +63,24 @@ Judgement AgreeEverywhere(const AttentionRun& a, const std::string& how_a, const
   return worst;
 }
 
+namespace {
+
+// Whether an infinity of that sign may stand for a number so near, at the end of the type.
+bool MayOverflow(double got, subjects::Element element, long double want, long double slack) {
+  if (!std::isinf(got)) return false;
+  const double largest = subjects::FormatOf(element).max_finite;
+  const auto end = static_cast<long double>(largest) + static_cast<long double>(subjects::UlpOf(element, largest)) / 2;
+  return (got > 0 ? want : -want) + slack >= end;
+}
+
+// The slack around a number that may lie beyond the type.
+double SlackNear(const Bound& bound, subjects::Element element, long double want) {
+  const auto largest = static_cast<long double>(subjects::FormatOf(element).max_finite);
+  return SlackAround(bound, element, static_cast<double>(std::clamp(want, -largest, largest)));
+}
+
+}  // namespace
+
 void Entries::SameBits(const Array& a, std::size_t i, const std::string& how_a, const Array& b, std::size_t j,
                        const std::string& how_b) {
   if (subjects::SameNumber(a, i, b, j)) return;
@@ -86,8 +104,13 @@ void Entries::Agree(const AttentionRun& a, std::size_t i, const std::string& how
   const Bound& bound_a = a.BoundOf(output_, i);
   const Bound& bound_b = b.BoundOf(output_, j);
   if (std::isinf(bound_a.absolute) || std::isinf(bound_b.absolute)) return;
-  const double slack =
-      SlackAround(bound_a, out_a.element(), out_a[i]) + SlackAround(bound_b, out_b.element(), out_b[j]) + extra;
+  // Where one is infinite, the other tells how large both may be.
+  const double finite = std::isfinite(out_a[i]) ? out_a[i] : out_b[j];
+  const double other = std::isfinite(out_a[i]) ? out_b[j] : out_a[i];
+  const bool odd = !std::isfinite(other);
+  const double slack = SlackAround(bound_a, out_a.element(), odd ? finite : out_a[i]) +
+                       SlackAround(bound_b, out_b.element(), odd ? finite : out_b[j]) + extra;
+  if (MayOverflow(other, out_a.element(), finite, slack)) return;
   const double severity = std::isfinite(err) ? err / slack : kInf;
   if (severity > 1) {
     if (Violated() && !(severity > worst_.severity)) return;
@@ -108,7 +131,9 @@ void Entries::Near(const AttentionRun& a, std::size_t i, const Approx& want, con
   const Array& out = a.Out(output_);
   const Bound& bound = a.BoundOf(output_, i);
   if (std::isinf(bound.absolute) || std::isinf(want.error)) return;
-  const double slack = SlackAround(bound, out.element(), out[i]);
+  const bool infinite = std::isinf(out[i]);
+  const auto slack = infinite ? SlackNear(bound, out.element(), want.value) : SlackAround(bound, out.element(), out[i]);
+  if (MayOverflow(out[i], out.element(), want.value, static_cast<long double>(slack) + want.error)) return;
   const long double err = std::fabs(static_cast<long double>(out[i]) - want.value);
   if (err == 0) return;
   const double severity =

@@ -36,7 +36,8 @@ struct Merged {
 Merged MassOf(const std::vector<AttentionRun>& parts, std::size_t row) {
   double largest = -kInf;
   for (const AttentionRun& part : parts) largest = std::max(largest, part.Out(Role::kLse)[row]);
-  Merged merged{largest == -kInf ? 0 : largest, 0.0};
+  Merged merged{largest, 0.0};
+  if (!std::isfinite(largest)) return merged;
   Sum total;
   for (const AttentionRun& part : parts) {
     if (part.Out(Role::kLse)[row] != -kInf) total.Add(Exp(part.Known(Role::kLse, row) - merged.largest));
@@ -45,17 +46,27 @@ Merged MassOf(const std::vector<AttentionRun>& parts, std::size_t row) {
   return merged;
 }
 
+bool EachIsEmpty(const std::vector<AttentionRun>& parts, std::size_t row) {
+  for (const AttentionRun& part : parts) {
+    const Attention& a = part.asked().attention;
+    const std::size_t head = row / a.seq_q;
+    if (part.model().Query(head / a.num_heads, head % a.num_heads, row % a.seq_q).lse != -kInf) return false;
+  }
+  return true;
+}
+
 Judgement JudgeMerged(const AttentionRun& run, const std::vector<AttentionRun>& parts) {
   const Case& c = run.asked();
   Entries out(c, Role::kOut);
   Entries lse(c, Role::kLse);
   const std::size_t cols = c.attention.value_dim;
   for (std::size_t row = 0; row < run.Out(Role::kLse).size(); ++row) {
-    const Merged merged = MassOf(parts, row);
-    if (merged.total.value == 0 && merged.total.error == 0) {
+    if (EachIsEmpty(parts, row)) {
       lse.Is(run.Out(Role::kLse), row, -kInf, "no part of the keys has any mass: -inf");
       continue;
     }
+    const Merged merged = MassOf(parts, row);
+    if (!(merged.total.error < merged.total.value)) continue;  // an LSE beyond its type says nothing
     const Approx log = merged.largest + Log(merged.total);
     lse.Near(
         run, row, log,
@@ -145,7 +156,7 @@ Judgement CheckMergeByLse(const Case& c, Context& context) {
     if (last.failed()) return *last.failed();
     const Array& lse = last.Out(Role::kLse);
     for (std::size_t row = 0; row < lse.size(); ++row) {
-      if (std::isfinite(lse[row]) || lse[row] == -kInf) continue;
+      if (!std::isnan(lse[row])) continue;
       return ViolatedAt(last.asked(), Role::kLse, lse, row,
                         fmt::format("with the keys {} to {} alone all scores are finite", cuts[k], cuts[k + 1]), 0,
                         kInf);

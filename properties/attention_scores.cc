@@ -115,7 +115,7 @@ Judgement CheckBiasShift(const Case& c, Context& context) {
 Judgement CheckSoftcapOrder(const Case& c, Context& context) {
   Judgement shifted = CheckBiasShift(c, context);
   if (shifted.verdict != Verdict::kHolds) return shifted;
-  if (!c.mask.given) return shifted;
+  if (!c.mask.given || c.mask.values.empty()) return shifted;
   const AttentionRun run(c, context);
   if (run.failed()) return *run.failed();
   Case cut = Plain(c);

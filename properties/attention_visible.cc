@@ -171,8 +171,11 @@ Judgement CheckNothingVisible(const Case& c, Context& context) {
     for (std::size_t e = 0; e < cols; ++e) out.Is(run.Out(Role::kOut), at * cols + e, 0, "its query sees nothing: +0");
     if (!run.Has(Role::kLse)) return;
     const double sink = c.sink.given ? c.sink[h] : -kInf;
-    lse.Is(run.Out(Role::kLse), at, subjects::RoundTo(run.Out(Role::kLse).element(), sink),
-           fmt::format("its query sees nothing: it is {}", c.sink.given ? "the sink" : "-inf"));
+    if (sink == -kInf) {
+      lse.Is(run.Out(Role::kLse), at, -kInf, "its query sees nothing: it is -inf");
+    } else {
+      lse.Near(run, at, sink, fmt::format("its query sees nothing: it is the sink, {:.9g}", sink));
+    }
   });
   Judgement worst = out.Take();
   KeepWorse(&worst, lse.Take());
@@ -240,7 +243,8 @@ Judgement CheckAttentionSpecialValues(const Case& c, Context& context) {
     const auto want = static_cast<double>(query.lse);
     if (query.special() || std::isinf(want)) {
       if (Distance(lse[at], want) != 0) wrong(Role::kLse, lse, at, fmt::format("it is {}", want), want);
-    } else if (!std::isfinite(lse[at])) {
+    } else if (std::isnan(lse[at]) ||
+               (std::isinf(lse[at]) && std::fabs(want) < subjects::FormatOf(lse.element()).max_finite)) {
       wrong(Role::kLse, lse, at, "all visible scores are finite", want);
     }
   });
