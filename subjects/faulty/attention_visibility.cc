@@ -79,7 +79,6 @@ struct EmptyQueryNan : FromScalarAttention<EmptyQueryNan> {
   static void Fill(const AttentionCall& call, Query at, const KeyRow<Wide>& row) {
     KeyRow<Wide> nan = row;
     nan.nan = nan.nan || row.visible == 0;
-    nan.visible = std::max<std::size_t>(row.visible, 1);
     Base::Fill(call, at, nan);
   }
 };

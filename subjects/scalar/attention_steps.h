@@ -190,10 +190,12 @@ struct AttentionSteps {
   }
   static void WriteLse(const AttentionCall& call, Query at, long double value) { call.SetLse(at, value); }
 
-  // A query whose results need no arithmetic.
+  // A query whose results need no arithmetic: it sees nothing, or a NaN or infinity is among its z or its sink (which
+  // counts even where it sees nothing).
   static void Fill(const AttentionCall& call, Query at, const KeyRow<Wide>& row) {
     const long double nan = std::nan("");
-    for (std::size_t dim = 0; dim < call.value_dim(); ++dim) Self::Write(call, at, dim, row.visible == 0 ? 0 : nan);
+    const long double out = row.nan || row.infinite ? nan : 0;
+    for (std::size_t dim = 0; dim < call.value_dim(); ++dim) Self::Write(call, at, dim, out);
     const long double infinity = HUGE_VAL;
     Self::WriteLse(call, at, row.nan ? nan : row.infinite ? infinity : static_cast<long double>(row.top));
   }

@@ -244,6 +244,9 @@ TEST_P(AttentionTest, GivesNothingWhereNothingIsVisible) {
   Expect(Run(c), 0, -2.5);
   c.sink = {-kInf};
   Expect(Run(c), 0, -kInf);
+  // But an infinite sink counts.
+  c.sink = {kInf};
+  Expect(Run(c), kNan, kInf);
   c.sink = {};
   c.lengths = {0};
   Expect(Run(c), 0, -kInf);
