@@ -61,38 +61,48 @@ struct RoughWithManyQueries : FromScalarAttention<RoughWithManyQueries> {
   }
 };
 
-struct CachedLengths : FromScalarAttention<CachedLengths> {
-  // Work is planned for a length once, and again where the number of keys is another.
-  static inline thread_local std::size_t planned_keys = 0;
-  static inline thread_local std::size_t planned_length = 0;
+struct PacksKeysOnce : FromScalarAttention<PacksKeysOnce> {
+  // Keys are packed where they come at another address or in another shape than the last time; other numbers in the
+  // same place go unseen.
+  static inline thread_local assay_attention_args packed_args = {};
+  static inline thread_local std::vector<double> packed;
   static void Begin(const AttentionCall& call) {
-    if (call.batch() == 0 || call.keys() == planned_keys) return;
-    planned_keys = call.keys();
-    planned_length = call.Length(0);
+    const assay_attention_args& args = call.args();
+    const bool same = args.k.data == packed_args.k.data && args.batch == packed_args.batch &&
+                      args.num_kv_heads == packed_args.num_kv_heads && args.seq_kv == packed_args.seq_kv &&
+                      args.head_dim == packed_args.head_dim &&
+                      std::equal(args.k.strides, args.k.strides + 4, packed_args.k.strides);
+    if (same) return;
+    packed_args = args;
+    packed.clear();
+    for (std::size_t batch = 0; batch < call.batch(); ++batch) {
+      for (std::size_t head = 0; head < call.kv_heads(); ++head) {
+        for (std::size_t key = 0; key < call.keys(); ++key) {
+          for (std::size_t dim = 0; dim < call.head_dim(); ++dim) packed.push_back(call.K(batch, head, key, dim));
+        }
+      }
+    }
   }
-  static std::size_t Length(const AttentionCall& call, std::size_t batch) {
-    return batch == 0 ? planned_length : call.Length(batch);
+  static Wide K(const AttentionCall& call, Query at, std::size_t key, std::size_t dim) {
+    const std::size_t head = at.batch * call.kv_heads() + KvHead(call, at.head);
+    return static_cast<Wide>(packed[(head * call.keys() + key) * call.head_dim() + dim]);
   }
 };
 
-struct TopOfCallBefore : FromScalarAttention<TopOfCallBefore> {
-  // Maximum and sum are not cleared for a query whose first eight keys are hidden: what the call before left is added.
-  static inline thread_local Wide left_top = -HUGE_VAL;
+struct KeepsLastMaximum : FromScalarAttention<KeepsLastMaximum> {
+  // Maximum and sum are set by the first key: where it is hidden, those of the query before stay, its sum as 1.
+  static inline thread_local Wide last_top = -HUGE_VAL;
   static void Scan(const AttentionCall& call, Query at, KeyRow<Wide>* row) {
     Base::Scan(call, at, row);
-    bool hidden = call.keys() > 0;
-    for (std::size_t key = 0; key < std::min<std::size_t>(call.keys(), 8); ++key) {
-      hidden = hidden && row->z[key] == -HUGE_VAL;
-    }
+    if (!row->Ordinary()) return;
     const Wide own = row->top;
-    if (hidden && row->Ordinary()) row->top = std::max(row->top, left_top);
-    if (row->Ordinary()) left_top = own;
+    if (row->z[0] == -HUGE_VAL) row->top = std::max(own, last_top);
+    last_top = own;
   }
   static Wide SumOfWeights(const AttentionCall& call, Query at, const KeyRow<Wide>& row) {
-    // Where the old maximum was taken, its sum comes along.
-    const Wide own = *std::max_element(row.z, row.z + call.keys());
-    const bool old = row.top > own && !(call.HasSink() && row.top == Sink(call, at));
-    return Base::SumOfWeights(call, at, row) + (old ? 1 : 0);
+    Wide own = *std::max_element(row.z, row.z + call.keys());
+    if (call.HasSink()) own = std::max(own, Sink(call, at));
+    return Base::SumOfWeights(call, at, row) + (row.top > own ? 1 : 0);
   }
 };
 
@@ -141,10 +151,10 @@ std::vector<BuiltIn> AttentionHeadFaults() {
                                          "Uses a float exp where there are four heads or more."),
       AttentionFault<RoughWithManyQueries>("rough_with_many_queries", "batch dependence", "attention_accuracy",
                                            "Uses a float exp for the queries left over from fours."),
-      AttentionFault<CachedLengths>("cached_lengths", "state", "history",
-                                    "Keeps the first length while the number of keys stays."),
-      AttentionFault<TopOfCallBefore>("top_of_call_before", "state", "heads_independent",
-                                      "Begins with the last maximum and a sum of 1 where the first keys are hidden."),
+      AttentionFault<PacksKeysOnce>("packs_keys_once", "state", "history",
+                                    "Keeps a packed copy of the keys as long as their address stays."),
+      AttentionFault<KeepsLastMaximum>("keeps_last_maximum", "state", "attention_accuracy",
+                                       "Keeps the last query's maximum and a sum of 1 where the first key is hidden."),
       AttentionFault<SharedMaximum>("shared_maximum", "threads", "concurrent_calls",
                                     "Keeps one maximum for all threads."),
       AttentionFault<RereadsQuery>("rereads_query", "in place", "in_place",
