@@ -54,11 +54,15 @@ Approx Min(const Approx& a, const Approx& b) { return {std::min(a.value, b.value
 
 Approx Max(const Approx& a, const Approx& b) { return {std::max(a.value, b.value), std::max(a.error, b.error)}; }
 
-// |e^(v + d) - e^v| <= e^v (e^|d| - 1).
+// |e^(v + d) - e^v| <= e^v (e^|d| - 1), and at most e^(v + |d|): that where e^v has underflowed or e^|d| overflows.
 Approx Exp(const Approx& a) {
   const long double value = std::exp(a.value);
   const long double spread = std::isinf(a.error) ? a.error : std::expm1(a.error);
   const long double rounding = 64 * kEpsilon;
+  if (!(value >= Long::min()) || std::isinf(spread)) {
+    // The sum in the exponent is off by at most 2^14 kEpsilon where its exponential is neither 0 nor infinite.
+    return {value, std::exp(a.value + a.error) * (1 + 0x1p15L * kEpsilon) + Long::denorm_min()};
+  }
   return {value, value * (spread + rounding * (1 + spread)) * kUp + Long::denorm_min()};
 }
 

@@ -108,12 +108,17 @@ double Textbook(const Call& call, const Magnitudes& m, Role output, std::size_t 
   return output == Role::kLse ? TextbookLse(call, m, i) : TextbookGradient(call, m, i);
 }
 
-double Claimed(const assay_attention_claim& claim, const Case& c, const Magnitudes& m, std::size_t i) {
+// Where scores are off by 1 or more, p may be anything: no W that is made of shares bounds what comes of it. Results
+// are then held to the values alone, gradients to nothing; lse moves no more than the scores.
+double Claimed(const assay_attention_claim& claim, const Case& c, const Magnitudes& m, Role output, std::size_t i) {
   if (claim.kind == ASSAY_CLAIM_CORRECTLY_ROUNDED) return 0;
   const double dims = static_cast<double>(c.attention.head_dim);
   const double per_score = claim.scores + claim.scores_dim * dims;
   const double factor = claim.terms + claim.keys * m.keys + (per_score == 0 ? 0 : per_score * m.scores[i]);
-  return factor == 0 || m.weight[i] == 0 ? 0 : factor * m.weight[i];
+  const double formula = factor == 0 || m.weight[i] == 0 ? 0 : factor * m.weight[i];
+  if (output == Role::kLse || per_score == 0 || per_score * m.scores[i] < 1) return formula;
+  return output == Role::kOut ? std::max(formula, (m.weight[i] + m.values[i]) * (1 + claim.terms + claim.keys * m.keys))
+                              : kInf;
 }
 
 }  // namespace
@@ -125,7 +130,7 @@ std::vector<Bound> AttentionBounds(const Case& c, const subjects::SubjectInfo& i
   std::vector<Bound> bounds(m.weight.size());
   for (std::size_t i = 0; i < bounds.size(); ++i) {
     const bool claims = claim.kind != ASSAY_CLAIM_NONE;
-    const double absolute = claims ? Claimed(claim, c, m, i) : Textbook(call, m, output, i);
+    const double absolute = claims ? Claimed(claim, c, m, output, i) : Textbook(call, m, output, i);
     bounds[i].ulps = claim.kind == ASSAY_CLAIM_CORRECTLY_ROUNDED ? 0.5 : claims ? claim.max_ulp : 1;
     bounds[i].absolute = absolute < kInf ? absolute * kOutwards : kInf;  // a NaN, too
   }
