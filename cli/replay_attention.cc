@@ -62,7 +62,7 @@ struct Pair {
   long double term = 0;
 };
 
-std::string Number(long double x) { return fmt::format("{:.6g}", static_cast<double>(x)); }
+std::string Number(long double x) { return fmt::format("{:.6g}", static_cast<double>(x) + 0.0); }  // no -0
 
 std::optional<Spot> SpotOf(const Case& c, const std::optional<properties::Witness>& witness) {
   for (const bool named : {true, false}) {
@@ -119,9 +119,9 @@ class Pairs {
     pair.score *= static_cast<long double>(properties::ScaleOf(c_));
     pair.capped = pair.score;
     if (a.softcap != 0) {
-      const long double tangent = std::tanh(pair.score / static_cast<long double>(a.softcap));
-      pair.capped = static_cast<long double>(a.softcap) * tangent;
-      pair.bend = 1 - tangent * tangent;
+      const long double bent = pair.score / static_cast<long double>(a.softcap);
+      pair.capped = static_cast<long double>(a.softcap) * std::tanh(bent);
+      pair.bend = 1 / std::cosh(bent) / std::cosh(bent);  // 1 - tanh^2 would cancel
     }
     if (c_.bias.given) pair.bias = Tensor(c_, Role::kBias)(n, head, query, key);
     pair.z = pair.capped + static_cast<long double>(pair.bias);
@@ -293,6 +293,7 @@ void PrintPairs(const Case& c, const Spot& spot) {
   const auto seen = std::count_if(all.begin(), all.end(), [](const Pair& pair) { return pair.hidden.empty(); });
   std::string text = fmt::format("{}: {} of {} {}; scale {:.9g}", Title(c, spot), seen, all.size(),
                                  spot.ByKey() ? "do" : "keys seen", properties::ScaleOf(c));
+  if (!c.attention.has_scale) text += ", the default";
   if (!spot.ByKey() && c.op == ASSAY_ATTENTION_BACKWARD) {
     text += fmt::format(", saved lse {:.9g}", Tensor(c, Role::kSavedLse)(spot.at[0], spot.at[1], spot.at[2], 0));
   }
