@@ -12,8 +12,8 @@ namespace {
 class OwnKernelTest : public CliTest {
  protected:
   // assay init NAME, its kernel altered by a sed script, built as NAME.so.
-  void Build(const std::string& name, const std::string& edit) const {
-    const Ran init = Run("assay init " + name);
+  void Build(const std::string& name, const std::string& edit, const std::string& option = "") const {
+    const Ran init = Run("assay init " + name + " " + option);
     ASSERT_EQ(init.code, 0) << init.out << init.err;
     const std::string source = name + "/" + name + ".c";
     const Ran cc = Run("sed -i '" + edit + "' " + source +
@@ -74,6 +74,41 @@ TEST_F(OwnKernelTest, AFindingBecomesAProgramThatShowsItAlone) {
   EXPECT_TRUE(good.Says("0 of ")) << good.out;
   EXPECT_EQ(Run("./shown").code, 2);
   EXPECT_EQ(Run("./shown ./none.so").code, 3);
+}
+
+TEST_F(OwnKernelTest, WhatInitWritesForAttentionPassesAsWritten) {
+  Build("mine", "", "--attention");
+  const Ran probe = Run("assay probe ./mine.so");
+  EXPECT_EQ(probe.code, 0) << probe.err;
+  EXPECT_TRUE(probe.Says("yes attention")) << probe.out;
+  EXPECT_TRUE(probe.Says("no  softmax")) << probe.out;
+  const Ran check = Run("assay check ./mine.so --cases 60");
+  EXPECT_EQ(check.code, 0) << check.out << check.err;
+  EXPECT_TRUE(check.Says("holds     causal_prefix")) << check.out;
+  EXPECT_TRUE(check.Says("holds     grouped_heads")) << check.out;
+}
+
+TEST_F(OwnKernelTest, AFindingInAttentionBecomesAProgramThatShowsItAlone) {
+  Build("good", "", "--attention");
+  Build("bad", "s/queries - 1 - i/queries - i/", "--attention");  // the query does not see its own key
+  const Ran check = Run("assay check ./bad.so --op attention --property attention_accuracy --cases 200");
+  ASSERT_EQ(check.code, 1) << check.out << check.err;
+  const std::vector<std::string> commands = ReplayCommands(check.out);
+  ASSERT_FALSE(commands.empty());
+  const Ran replay = Run(commands.front());
+  EXPECT_EQ(replay.code, 1) << replay.err;
+  EXPECT_EQ(replay.out, Run(commands.front()).out) << "a replay is the same bit for bit";
+  const Ran emit = Run(commands.front() + " --emit-cpp shown.cc");
+  ASSERT_EQ(emit.code, 0) << emit.out << emit.err;
+  const Ran compiled = Compile("shown.cc", "shown");
+  ASSERT_EQ(compiled.code, 0) << compiled.err;
+  const Ran bad = Run("./shown ./bad.so");
+  EXPECT_EQ(bad.code, 1) << bad.out << bad.err;
+  EXPECT_TRUE(bad.Says("bad, attention: status 0")) << bad.out;
+  EXPECT_TRUE(bad.Says("> out[0, 0, 0, 0]")) << bad.out;
+  const Ran good = Run("./shown ./good.so");
+  EXPECT_EQ(good.code, 0) << good.out << good.err;
+  EXPECT_TRUE(good.Says("0 of ")) << good.out;
 }
 
 }  // namespace

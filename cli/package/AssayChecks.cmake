@@ -12,7 +12,7 @@
 # CASES              cases for each law; default: that of assay check
 # SEED               of all cases; default 1
 # TIMEOUT            seconds for each law; default 300
-# LABELS             beside "assay" and the law's group (row, log, gradient, sparsemax, machine)
+# LABELS             beside "assay" and the law's group (row, log, gradient, sparsemax, machine, attention)
 # EXPECTED_FAILURES  laws that are known to fail, one a line; one that passes is a failure
 # PREFIX             of the tests' names; default TARGET: "TARGET.accuracy"
 function(assay_add_checks target)
