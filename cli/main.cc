@@ -18,7 +18,7 @@ namespace assay::cli {
 namespace {
 
 constexpr const char* kAbout =
-    "Assay: how right is a softmax kernel? Checks, fuzzes and measures against an MPFR oracle.";
+    "Assay: how right is a kernel of softmax or attention? Checks, fuzzes and measures against an MPFR oracle.";
 constexpr const char* kFooter =
     "Exit codes: 0 clean, 1 findings, 2 usage, 3 infrastructure (a subject cannot be loaded, a folder written),\n"
     "4 the time was up before every law had run, 77 no law could run on the subject.\n"
@@ -131,6 +131,7 @@ int Main(int argc, char** argv) {
   check_command->footer(
       "Examples:\n  assay check                                  our own library\n"
       "  assay check ./my_kernel.so --time 60s        yours\n"
+      "  assay check ./my_kernel.so --op attention    one of its operations\n"
       "  assay check unshifted --property exact_shift one law on a built-in control\n"
       "  assay check ./my_kernel.so --cases 100000 --shard 3/16 --json shard3.json");
 
