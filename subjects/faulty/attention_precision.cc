@@ -80,12 +80,17 @@ struct DropsSmallShares : FromScalarAttention<DropsSmallShares> {
   }
 };
 
-struct CoarseValues : FromScalarAttention<CoarseValues> {
+struct BlockScaledValues : FromScalarAttention<BlockScaledValues> {
+  // Each key's values as integers of 20 bits, relative to the largest of them.
   static Wide V(const AttentionCall& call, Query at, std::size_t key, std::size_t dim) {
-    // 18 significant bits.
+    Wide largest = 0;
+    for (std::size_t i = 0; i < call.value_dim(); ++i) {
+      largest = std::max(largest, std::fabs(Base::V(call, at, key, i)));
+    }
     const Wide v = Base::V(call, at, key, dim);
-    const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(v));
-    return std::isfinite(v) ? static_cast<Wide>(std::bit_cast<float>(bits & ~0x3FU)) : v;
+    if (!std::isfinite(v) || !std::isfinite(largest) || largest == 0) return v;
+    const Wide unit = largest * 0x1p-20L;
+    return std::nearbyint(v / unit) * unit;
   }
 };
 
@@ -123,12 +128,10 @@ struct LastShareIsTheRest : FromScalarAttention<LastShareIsTheRest> {
 
 struct TruncatesOutToBf16 : FromScalarAttention<TruncatesOutToBf16, ASSAY_ATTENTION, ASSAY_BF16> {
   static void Write(const AttentionCall& call, Query at, std::size_t dim, long double value) {
+    if (std::isnan(value)) return Base::Write(call, at, dim, value);
     // The upper half of the float.
-    float truncated = static_cast<float>(value);
-    if (!std::isnan(truncated)) {
-      truncated = std::bit_cast<float>(std::bit_cast<std::uint32_t>(truncated) & 0xFFFF0000U);
-    }
-    Base::Write(call, at, dim, static_cast<long double>(truncated));
+    const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(value));
+    Base::Write(call, at, dim, static_cast<long double>(std::bit_cast<float>(bits & 0xFFFF0000U)));
   }
 };
 
@@ -154,7 +157,8 @@ std::vector<BuiltIn> AttentionPrecisionFaults() {
       AttentionFault<SumPlusEpsilon>("sum_plus_epsilon", "clamp", "single_visible_key", "Adds 1e-6 to the sum."),
       AttentionFault<DropsSmallShares>("drops_small_shares", "approximation", "one_hot_values",
                                        "Takes shares below exp(-17) for 0."),
-      AttentionFault<CoarseValues>("coarse_values", "rounding", "linear_values", "Keeps 18 bits of each value."),
+      AttentionFault<BlockScaledValues>("block_scaled_values", "rounding", "linear_values",
+                                        "Keeps the values of a key as integers relative to their largest."),
       AttentionFault<ValuesThroughF16>("values_through_f16", "clamp", "power_of_two_values",
                                        "Takes values beyond 65504 for 65504."),
       AttentionFault<FlushesSmallValues>("flushes_small_values", "subnormals", "attention_accuracy",
