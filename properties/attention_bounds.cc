@@ -98,7 +98,8 @@ double TextbookGradient(const Call& call, const Magnitudes& m, std::size_t i) {
                              2 * call.values + 8 * m.keys + 64) +
                    (1 + bend) * call.LostInScores();
   const double lost = work.smallest * (call.values + m.keys + 16);
-  const double grown = m.weight[i] == 0 ? 0 : std::expm1(std::min(r, 700.0)) * m.weight[i];
+  if (!(r < 1)) return kInf;  // p may be anything
+  const double grown = std::expm1(r) * m.weight[i];
   return grown + lost * (m.unshared[i] + (1 + m.reach[i]) * (1 + call.scale) * (1 + call.input) * (1 + m.keys));
 }
 
@@ -107,6 +108,9 @@ double Textbook(const Call& call, const Magnitudes& m, Role output, std::size_t 
   if (output == Role::kOut) return TextbookOut(call, m, i);
   return output == Role::kLse ? TextbookLse(call, m, i) : TextbookGradient(call, m, i);
 }
+
+// A saved LSE that is none: p beyond the type, from which 0 inf follows. Nothing is asked there.
+bool IsJunk(const Call& call, const Magnitudes& m, std::size_t i) { return m.share[i] > call.work.largest; }
 
 // Where scores are off by 1 or more, p may be anything: no W that is made of shares bounds what comes of it. Results
 // are then held to the values alone, gradients to nothing; lse moves no more than the scores.
@@ -130,7 +134,8 @@ std::vector<Bound> AttentionBounds(const Case& c, const subjects::SubjectInfo& i
   std::vector<Bound> bounds(m.weight.size());
   for (std::size_t i = 0; i < bounds.size(); ++i) {
     const bool claims = claim.kind != ASSAY_CLAIM_NONE;
-    const double absolute = claims ? Claimed(claim, c, m, output, i) : Textbook(call, m, output, i);
+    double absolute = claims ? Claimed(claim, c, m, output, i) : Textbook(call, m, output, i);
+    if (IsJunk(call, m, i)) absolute = kInf;
     bounds[i].ulps = claim.kind == ASSAY_CLAIM_CORRECTLY_ROUNDED ? 0.5 : claims ? claim.max_ulp : 1;
     bounds[i].absolute = absolute < kInf ? absolute * kOutwards : kInf;  // a NaN, too
   }

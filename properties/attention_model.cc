@@ -80,7 +80,8 @@ double SavedShare(const QueryModel& query, std::size_t j, double saved_lse) {
 }
 
 void Fill(Magnitudes* m, std::size_t size) {
-  for (auto* values : {&m->scores, &m->weight, &m->values, &m->shift, &m->unshared, &m->reach}) values->assign(size, 0);
+  for (auto* values : {&m->scores, &m->weight, &m->values, &m->shift, &m->unshared, &m->reach, &m->share})
+    values->assign(size, 0);
 }
 
 // W = sum p |v|. Where z is too blurred for shares, W is at most the largest |v|.
@@ -164,6 +165,7 @@ void MeasureGradient(const Case& c, const AttentionModel& model, Role output, Ma
                           m->unshared[at] += term;
                           m->scores[at] = std::max(m->scores[at], query.size[j]);
                           m->shift[at] = std::max(m->shift[at], lse);
+                          m->share[at] = std::max(m->share[at], p);
                           m->reach[at] = std::max({m->reach[at], p * inner, p, inner});
                         };
                         switch (output) {

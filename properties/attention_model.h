@@ -56,6 +56,7 @@ struct Magnitudes {
   std::vector<double> shift;     // |sink|, or the largest |saved_lse| of the queries that the result depends on
   std::vector<double> unshared;  // W with every p = 1
   std::vector<double> reach;     // the largest factor or partial sum on the way
+  std::vector<double> share;     // the largest p (of a gradient)
   double keys = 0;
 };
 Magnitudes MagnitudesOf(const Case& c, const AttentionModel& model, Role output);

@@ -234,7 +234,8 @@ Judgement CheckAttentionSpecialValues(const Case& c, Context& context) {
         if (!std::isnan(out[entry])) wrong(Role::kOut, out, entry, "a visible score is NaN or +inf: NaN", kNaN);
       } else if (odd && std::isfinite(out[entry])) {
         wrong(Role::kOut, out, entry, "a visible value of that column is NaN or infinite, and so it must be", kNaN);
-      } else if (!odd && !std::isfinite(out[entry])) {
+      } else if (!odd && (std::isnan(out[entry]) ||
+                          (std::isinf(out[entry]) && std::isfinite(run.BoundOf(Role::kOut, entry).absolute)))) {
         wrong(Role::kOut, out, entry, "all scores and values that its query sees in that column are finite", 0);
       }
     }
