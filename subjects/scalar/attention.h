@@ -58,7 +58,7 @@ struct TextbookAttentionSteps : AttentionRowSteps<Self, Real, Wide> {
   static Wide Power(Wide z, Wide top) {
     const Wide difference = z - top;
     const Real power = std::exp(static_cast<Real>(difference));
-    return std::isnormal(power) ? static_cast<Wide>(power) : std::exp(difference);
+    return std::isnormal(power) ? static_cast<Wide>(power) : BoundedExp(difference);
   }
   static Wide Tanh(Wide x) { return static_cast<Wide>(std::tanh(static_cast<Real>(x))); }
   static Wide Log(Wide sum) { return static_cast<Wide>(std::log(static_cast<Real>(sum))); }

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "assay/assay.h"
@@ -31,13 +32,22 @@ struct KeyRow {
   bool Ordinary() const { return visible > 0 && !nan && !infinite; }
 };
 
+// exp(difference). Where it overflows (backward: scores far above the saved LSE), the root of the largest number stands
+// in: times numbers of the call it is infinite in their type just as well, and times 0 it is 0, not NaN.
+template <class Wide>
+Wide BoundedExp(Wide difference) {
+  const Wide power = std::exp(difference);
+  const bool overflows = std::isinf(power) && std::isfinite(difference);
+  return overflows ? std::ldexp(Wide{1}, std::numeric_limits<Wide>::max_exponent / 2) : power;
+}
+
 // exp(a - b). What the difference drops is put back, so that no error grows with |a - b|; a and b are finite, or the
 // result is what IEEE makes of them.
 template <class Wide>
 Wide ExpOfDifference(Wide a, Wide b) {
   const Wide difference = a - b;
-  const Wide power = std::exp(difference);
-  if (!std::isfinite(difference) || !std::isfinite(power)) return power;
+  const Wide power = BoundedExp(difference);
+  if (!(std::fabs(difference) < 0x1p15)) return power;  // 0, bounded, infinite or NaN
   const Wide turned = difference - a;
   const Wide dropped = (a - (difference - turned)) - (b + turned);  // Knuth's TwoSum
   return power + power * dropped;

@@ -204,6 +204,19 @@ TEST_P(AttentionTest, LetsTheBackwardIgnoreWhatIsInvisible) {
   EXPECT_EQ(Run(c).dv, std::vector<double>(3, 0.0));
 }
 
+TEST_P(AttentionTest, GivesNoNanWhereTheShareOverflows) {
+  TestAttention c = Small({0x1p120, 0, 0});
+  c.op = ASSAY_ATTENTION_BACKWARD;
+  c.saved_out = {1.5};
+  c.saved_lse = {3};
+  c.upstream = {0};
+  EXPECT_EQ(Run(c).dq, std::vector<double>(1, 0.0));
+  EXPECT_EQ(Run(c).dv, std::vector<double>(3, 0.0));
+  c.upstream = {1};
+  EXPECT_EQ(Run(c).dv[0], kInf);
+  EXPECT_EQ(Run(c).dk[0], -kInf);
+}
+
 TEST_P(AttentionTest, IsTheSameInPlaceAndWithAnyStrides) {
   TestAttention c = BenignAttention(table(), ASSAY_ATTENTION, ASSAY_F32, 5);
   const TestAttentionResult want = Run(c);
