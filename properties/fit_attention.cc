@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "properties/fit.h"
+#include "properties/forward_attention.h"
 
 namespace assay::properties {
 namespace {
@@ -96,6 +97,25 @@ void Tame(Array& values, double limit) {
     if (std::isfinite(values[i]) && std::fabs(values[i]) >= limit) {
       values.SetBits(i, values.Bits(i) & ~(std::uint64_t{1} << (8 * subjects::BytesOf(values.element()) - 2)));
     }
+  }
+}
+
+// NaN, +inf, or one whose rounding decides everything.
+bool HasBadLse(const Case& c) {
+  for (std::size_t i = 0; i < c.saved_lse.values.size(); ++i) {
+    if (c.saved_lse[i] != -kInf && !(std::fabs(c.saved_lse[i]) <= 2 * SavedLimit(c))) return true;
+  }
+  return false;
+}
+
+// What a forward pass of the case as it is now saves: what one of other scores has saved would make shares beyond any
+// type. Where there is no finite log-sum-exp, the query contributes nothing.
+void SaveAgain(Case& c) {
+  for (std::size_t n = 0; n < c.attention.batch; ++n) {
+    for (std::size_t h = 0; h < c.attention.num_heads; ++h) SaveForward(c, n, h, -kInf);
+  }
+  for (std::size_t i = 0; i < c.saved_lse.values.size(); ++i) {
+    if (!std::isfinite(c.saved_lse[i])) c.saved_lse.values.Set(i, -kInf);
   }
 }
 
@@ -214,6 +234,7 @@ Case ValidAttention(Case c) {
 
 Case FiniteAttention(Case c) {
   c = ValidAttention(std::move(c));
+  const Case given = c;
   const Attention& a = c.attention;
   if (std::fabs(a.scale) > 0x1p40) c.attention.scale = 1;
   const auto all_finite = [](Array& values) {
@@ -225,8 +246,7 @@ Case FiniteAttention(Case c) {
     }
   };
   all_finite(c.q.values);
-  all_finite(c.saved_out.values);
-  for (Operand* operand : {&c.bias, &c.sink, &c.saved_lse}) finite_or_minus_inf(operand->values);
+  for (Operand* operand : {&c.bias, &c.sink}) finite_or_minus_inf(operand->values);
   for (std::size_t n = 0; n < a.batch; ++n) {
     for (std::size_t g = 0; g < a.num_kv_heads; ++g) {
       for (std::size_t j = 0; j < a.seq_kv; ++j) {
@@ -237,12 +257,21 @@ Case FiniteAttention(Case c) {
       }
     }
   }
-  for (std::size_t i = 0; i < c.upstream.values.size(); ++i) {
-    if (c.saved_lse[i / a.value_dim] != -kInf) MakeFinite(c.upstream.values, i);
-  }
   if (c.dtype == ASSAY_F64) {
     for (Operand* operand : {&c.q, &c.k}) Tame(operand->values, 0x1p480);
-    for (Operand* operand : {&c.v, &c.bias, &c.sink, &c.saved_out, &c.upstream}) Tame(operand->values, 0x1p1000);
+    for (Operand* operand : {&c.v, &c.bias, &c.sink}) Tame(operand->values, 0x1p1000);
+  }
+  if (c.op == ASSAY_ATTENTION_BACKWARD) {
+    const bool changed = c.q.values != given.q.values || c.k.values != given.k.values || c.v.values != given.v.values ||
+                         c.bias.values != given.bias.values || a.scale != given.attention.scale;
+    if (changed || HasBadLse(c)) SaveAgain(c);
+    all_finite(c.saved_out.values);
+    for (std::size_t i = 0; i < c.upstream.values.size(); ++i) {
+      if (c.saved_lse[i / a.value_dim] != -kInf) MakeFinite(c.upstream.values, i);
+    }
+    if (c.dtype == ASSAY_F64) {
+      for (Operand* operand : {&c.saved_out, &c.upstream}) Tame(operand->values, 0x1p1000);
+    }
   }
   return SettledAttention(std::move(c));
 }

@@ -36,6 +36,7 @@ Case ValidAttention(Case c);
 // Finite numbers wherever they count: visible keys and values, queries, biases that are not -inf, a sink that is not
 // -inf; all that is saved (a saved_lse of -inf stays) and upstream where saved_lse is not -inf. |scale| <= 2^40; in
 // f64, where nothing is wider, |q|, |k| < 2^480 and all else below 2^1000, so that no score leaves the range of double.
+// Where that changed the scores or values of a backward, its saved operands are those of a forward pass anew.
 Case FiniteAttention(Case c);
 
 }  // namespace assay::properties

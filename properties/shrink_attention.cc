@@ -16,7 +16,6 @@ using subjects::Array;
 using subjects::Attention;
 using subjects::Axis;
 using subjects::Case;
-using subjects::Operand;
 using subjects::Role;
 using Kind = Step::Kind;
 
@@ -47,21 +46,9 @@ void DropRanges(const std::vector<std::pair<Axis, std::size_t>>& axes, std::vect
   }
 }
 
-Case KeepMember(Case c, std::size_t member) {
+Case KeepMember(const Case& c, std::size_t member) {
   const std::size_t group = GroupOf(c.attention);
-  Case kept = c;
-  kept.attention.num_heads = c.attention.num_kv_heads;
-  subjects::ForEachInput(kept, [&](Role role, Operand& operand) {
-    const auto axes = subjects::AxesOf(c, role);
-    const auto at = std::find(axes.begin(), axes.end(), Axis::kHead) - axes.begin();
-    if (at == 4) return;
-    const subjects::Dims dims = subjects::DimsOf(c, role);
-    std::size_t inner = 1;
-    for (auto d = static_cast<std::size_t>(at) + 1; d < 4; ++d) inner *= dims[d];
-    operand.values.Filter(
-        [&](std::size_t i) { return i / inner % dims[static_cast<std::size_t>(at)] % group == member; });
-  });
-  return kept;
+  return subjects::KeepHeads(c, Axis::kHead, [&](std::size_t h) { return h % group == member; });
 }
 
 Case WithLseF32(Case c) {
@@ -119,7 +106,7 @@ Case ApplyToAttention(Case c, const Step& step) {
       c = subjects::KeepAlong(c, step.axis, [&](std::size_t i) { return i < step.first || i >= step.last; });
       break;
     case Kind::kKeepMember:
-      c = KeepMember(std::move(c), step.first);
+      c = KeepMember(c, step.first);
       break;
     case Kind::kSkipOutput:
       a.skipped |= 1U << (static_cast<int>(step.role) - static_cast<int>(Role::kOut));

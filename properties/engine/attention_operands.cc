@@ -60,7 +60,9 @@ const char* FillScores(Case& c, Random& random) {
   const auto normal = [&](std::size_t, std::size_t) { return random.Normal(); };
   Fill(q, dim, [&](std::size_t, std::size_t) { return amplitude * random.Normal(); });
   Fill(k, dim, normal);
-  switch (random.Below(14)) {
+  const std::uint64_t drawn = random.Below(14);
+  // A backward cannot tell shares of scores so large: forward_attention.h.
+  switch (c.op == ASSAY_ATTENTION_BACKWARD && (drawn == 6 || drawn == 7) ? 13 : drawn) {
     case 0:  // exact scores, many of them equal
       Fill(q, dim, [&](std::size_t, std::size_t) { return static_cast<double>(random.Below(5)) - 2; });
       Fill(k, dim, [&](std::size_t, std::size_t) { return static_cast<double>(random.Below(3)) - 1; });

@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the backward of attention is given: a forward pass in plain double, good enough for shares that sum to about 1,
-// since the backward is exact in whatever it is given; and upstream gradients.
+// What the backward of attention is given: what a forward pass saved, now and then junk; and upstream gradients.
 
-#include <algorithm>
-#include <cmath>
 #include <limits>
-#include <vector>
 
 #include "properties/engine/attention.h"
 #include "properties/engine/operands.h"
-#include "properties/fit_attention.h"
-#include "properties/portable.h"
+#include "properties/forward_attention.h"
 
 namespace assay::properties {
 namespace {
@@ -26,60 +21,6 @@ constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 bool OneIn(std::uint64_t n, Random& random) { return random.Below(n) == 0; }
-
-// One query of one head of one batch.
-struct Query {
-  std::size_t batch;
-  std::size_t head;
-  std::size_t i;
-};
-
-// z of a visible pair.
-double ScoreOf(const Case& c, const Query& at, std::size_t j) {
-  const Attention& a = c.attention;
-  const std::size_t kv_head = at.head / (a.num_heads / a.num_kv_heads);
-  const std::size_t query = (at.batch * a.num_heads + at.head) * a.seq_q + at.i;
-  const std::size_t key = (at.batch * a.num_kv_heads + kv_head) * a.seq_kv + j;
-  double dot = 0;
-  for (std::size_t d = 0; d < a.head_dim; ++d) dot += c.q[query * a.head_dim + d] * c.k[key * a.head_dim + d];
-  const double dim = static_cast<double>(std::max<std::size_t>(1, a.head_dim));
-  double score = dot * (a.has_scale ? a.scale : 1 / std::sqrt(dim));
-  if (a.softcap != 0) score = a.softcap * PortableTanh(score / a.softcap);
-  return c.bias.given ? score + c.bias[query * a.seq_kv + j] : score;
-}
-
-// saved_out and saved_lse of one query; `sink` of -inf is none.
-void Forward(Case& c, const Query& at, double sink) {
-  const Attention& a = c.attention;
-  std::vector<double> scores(a.seq_kv, -kInf);
-  double max = sink;
-  bool special = false;
-  for (std::size_t j = 0; j < a.seq_kv; ++j) {
-    if (!CanSee(c, at.batch, at.head, at.i, j)) continue;
-    scores[j] = ScoreOf(c, at, j);
-    special = special || std::isnan(scores[j]) || scores[j] == kInf;
-    max = std::max(max, scores[j]);
-  }
-  const std::size_t query = (at.batch * a.num_heads + at.head) * a.seq_q + at.i;
-  std::vector<double> out(a.value_dim, special ? kNaN : 0);
-  double lse = special ? kNaN : max;
-  if (!special && max != -kInf) {
-    const std::size_t kv_head = at.head / (a.num_heads / a.num_kv_heads);
-    double sum = PortableExp(sink - max);
-    for (std::size_t j = 0; j < a.seq_kv; ++j) {
-      const double share = PortableExp(scores[j] - max);
-      if (share == 0) continue;
-      sum += share;
-      const std::size_t key = (at.batch * a.num_kv_heads + kv_head) * a.seq_kv + j;
-      // Halved and more, so that no sum of large values overflows before it is divided.
-      for (std::size_t e = 0; e < a.value_dim; ++e) out[e] += share * (0x1p-10 * c.v[key * a.value_dim + e]);
-    }
-    for (double& x : out) x = x / sum * 0x1p10;
-    lse = max + subjects::PortableLog(sum);
-  }
-  c.saved_lse.values.Set(query, lse);
-  for (std::size_t e = 0; e < a.value_dim; ++e) c.saved_out.values.Set(query * a.value_dim + e, out[e]);
-}
 
 void FillUpstreamOf(Case& c, Random& random) {
   Array& values = c.upstream.values;
@@ -115,7 +56,7 @@ void FillAttentionSaved(Case& c, Random& random) {
   for (std::size_t n = 0; n < a.batch; ++n) {
     for (std::size_t h = 0; h < a.num_heads; ++h) {
       const double sink = with_sink ? 2 * random.Normal() : -kInf;
-      for (std::size_t i = 0; i < a.seq_q; ++i) Forward(c, {n, h, i}, sink);
+      SaveForward(c, n, h, sink);
     }
   }
   if (OneIn(8, random)) {
