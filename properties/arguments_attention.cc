@@ -31,7 +31,7 @@ Case NotEmpty(Case c) {
   for (std::size_t* size : {&to.batch, &to.num_kv_heads, &to.seq_q, &to.seq_kv, &to.head_dim, &to.value_dim}) {
     *size = std::max<std::size_t>(1, *size);
   }
-  to.num_heads = std::max(to.num_heads, to.num_kv_heads);
+  if (to.num_heads == 0) to.num_heads = to.num_kv_heads;
   return to == c.attention ? c : Reshaped(std::move(c), to);
 }
 
