@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "properties/fit_attention.h"
+#include "properties/forward_attention.h"
 #include "subjects/layout.h"
 
 namespace assay::fuzz {
@@ -100,7 +101,6 @@ void DecodeLayouts(const Header& header, Case& c) {
 
 void FillNumbers(const Header& header, std::span<const std::uint8_t> data, Case& c) {
   std::size_t taken = 0;
-  const bool saved_too = (header[4] & 128) != 0;
   subjects::ForEachInput(c, [&](Role role, Operand& operand) {
     Array& values = operand.values;
     const std::size_t bytes = subjects::BytesOf(values.element());
@@ -109,13 +109,25 @@ void FillNumbers(const Header& header, std::span<const std::uint8_t> data, Case&
         values.SetBits(i, Word<std::uint64_t>(header, 48) >> (i % 64) & 1);
       } else if (role == Role::kLengths) {
         values.SetBits(i, header[24 + i % 8] % (c.attention.seq_kv + 2));
-      } else if (!saved_too && (role == Role::kSavedLse || role == Role::kSavedOut)) {
-        values.Set(i, role == Role::kSavedLse ? 4 : 0.5);
       } else if (data.size() >= bytes) {
         std::memcpy(values.data() + i * bytes, data.data() + taken++ % (data.size() / bytes) * bytes, bytes);
       }
     }
   });
+}
+
+// Numbers of no forward pass would make shares that no type holds.
+void FillSaved(const Header& header, Case& c) {
+  const Array drawn = c.saved_out.values;
+  const Attention& a = c.attention;
+  for (std::size_t n = 0; n < a.batch; ++n) {
+    for (std::size_t h = 0; h < a.num_heads; ++h) {
+      properties::SaveForward(c, n, h, -std::numeric_limits<double>::infinity());
+    }
+  }
+  if ((header[4] & 128) == 0) return;
+  c.saved_out.values = drawn;
+  for (std::size_t i = 0; i < c.saved_lse.values.size(); ++i) c.saved_lse.values.Set(i, c.saved_lse[i] + 1);
 }
 
 }  // namespace
@@ -134,6 +146,7 @@ void DecodeAttention(const Header& header, std::span<const std::uint8_t> data, C
   FillNumbers(header, data, c);
   c = properties::SettledAttention(std::move(c));
   DecodeLayouts(header, c);
+  if (c.op == ASSAY_ATTENTION_BACKWARD) FillSaved(header, c);
   c = properties::SettledAttention(std::move(c));
 }
 

@@ -27,7 +27,8 @@ namespace assay::fuzz {
 //   32-39     a double
 //   40-47     law_key
 //   48-55     mask bits, repeated
-// A backward is given a saved_lse of 4 and a saved_out of 0.5 everywhere unless bit 7 of byte 4 is set.
+// A backward is given what a forward pass saves; where bit 7 of byte 4 is set, saved_out from the elements and a
+// saved_lse that is one larger.
 void DecodeAttention(const std::array<std::uint8_t, kHeaderBytes>& header, std::span<const std::uint8_t> data,
                      subjects::Case& c);
 

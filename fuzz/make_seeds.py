@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the seed corpora: python3 fuzz/make_seeds.py fuzz/corpus. Layout of the softmax seeds: fuzz/decode.h."""
+"""Writes the seed corpora: python3 fuzz/make_seeds.py fuzz/corpus. Layout of the softmax seeds: fuzz/decode.h, decode_attention.h."""
 import math
 import pathlib
 import struct
@@ -14,7 +14,8 @@ ROWS = {
     "offset": [1e4 + i / 64 for i in range(17)],
     "ties": [2.5] * 33,
 }
-LAWS = 74  # fuzz::Laws().size(); replay_test.cc says when a law has no seed
+LAWS = 112  # fuzz::Laws().size(); replay_test.cc says when a law has no seed
+FIRST_MACHINE, FIRST_ATTENTION = 57, 74  # of these, in the order of the catalogue
 
 
 def bfloat16(x):
@@ -42,6 +43,22 @@ def softmax_seed(law, name, index):
     return data + b"".join(ELEMENTS[head[2]](x) for x in ROWS[name] * 2)
 
 
+def attention_seed(law, op, index):
+    # Few heads, queries and keys; in every other seed every switch, layouts, and numbers that break kernels.
+    plain = index % 2 == 0
+    head = [law, op, index // 2 % 4, index * 5 % 64 if plain else index * 37 % 256]
+    head += [index * 16 % 128 if plain else index * 29 % 256, 0 if plain else index * 7 % 256]
+    head += [index % 32, 0 if plain else index % 11, 1 + index * 3 % 9, 1 + index * 5 % 17]
+    head += [1 + index % 8, 128 if index % 3 else 1 + index % 5, 0 if plain else index * 3 % 16, 0 if plain else index % 10]
+    head += [0 if plain else (index * (role + 3)) % 256 for role in range(8)] + [0] * 2
+    data = bytes(head) + bytes(index * k % 19 for k in range(8))
+    data += struct.pack("<dQQ", 0.5, index, 0xFFFFFFFFFFFFFFF7)
+    numbers = [math.sin(3 * k + index) * (1 if plain else 3) for k in range(40)]
+    if not plain:
+        numbers += ROWS["special"]
+    return data + b"".join(ELEMENTS[head[2]](x) for x in numbers)
+
+
 def npy(version, header, data):
     text = header.encode("latin1")
     size = struct.pack("<H" if version == 1 else "<I", len(text))
@@ -60,8 +77,15 @@ def main():
     for law in range(LAWS):
         for k in range(4):
             name = names[(law + k) % len(names)]
-            seed = softmax_seed(law, name, 5 * law + k)
+            if law >= FIRST_ATTENTION:
+                seed, name = attention_seed(law, k, 5 * law + k), "attention"
+            else:
+                seed = softmax_seed(law, name, 5 * law + k)
             (root / "softmax" / f"law{law:02}-{k}-{name}").write_bytes(seed)
+        for k in range(2 if FIRST_MACHINE <= law < FIRST_ATTENTION else 0):
+            # 251 and 250 are the last two operations of the twelve; 251 is attention where a law has only it, too.
+            seed = attention_seed(law, 251 - k, 5 * law + k)
+            (root / "softmax" / f"law{law:02}-{4 + k}-attention").write_bytes(seed)
     four = struct.pack("<4f", 1, 2, 3, 4)
     seeds = {
         "f4-1d": npy(1, dict_of("<f4", "(4,)"), four),
