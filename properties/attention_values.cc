@@ -69,12 +69,23 @@ Judgement CheckConstantValues(const Case& c, Context& context) {
   return entries.Take();
 }
 
-// V = A + B with every entry in one of them: nothing is rounded.
+// V = A + B without rounding: an entry is in A, or in B, or its leading digits are in A and its last ones in B.
 Judgement CheckLinearValues(const Case& c, Context& context) {
   Random random(c.law_key, 41);
   Case first = Plain(c);
   Case second = first;
-  for (std::size_t i = 0; i < c.v.values.size(); ++i) (random.Below(2) == 0 ? first : second).v.values.Set(i, 0);
+  const int half = subjects::FormatOf(subjects::ElementOf(c.dtype)).precision / 2;
+  for (std::size_t i = 0; i < c.v.values.size(); ++i) {
+    const double x = c.v[i];
+    const std::uint64_t kind = random.Below(3);
+    double lead = kind == 0 ? x : 0;
+    if (kind == 1 && std::isfinite(x)) {
+      const double ulp = subjects::UlpOf(c.v.values.element(), x);
+      lead = std::trunc(std::ldexp(x / ulp, -half)) * std::ldexp(ulp, half);
+    }
+    first.v.values.Set(i, lead);
+    second.v.values.Set(i, std::isfinite(x) ? x - lead : 0);
+  }
   const AttentionRun whole(c, context);
   if (whole.failed()) return *whole.failed();
   const AttentionRun a(first, context);
