@@ -170,6 +170,12 @@ const char* FillValues(Case& c, Random& random) {
       FillPattern(pattern, random, v, 0, v.size());
       return PatternName(pattern);
     }
+    case 9: {  // subnormals and what is just above
+      const subjects::FloatFormat format = subjects::FormatOf(v.element());
+      const double smallest = std::ldexp(OneOf({4, 0.5, 0x1p-5}, random), format.min_ulp_log2 + format.precision);
+      Fill(v, dim, [&](std::size_t, std::size_t) { return smallest * random.Normal(); });
+      return "tiny values";
+    }
     default:
       Fill(v, dim, [&](std::size_t, std::size_t) { return random.Normal(); });
       return "normal values";
