@@ -112,17 +112,22 @@ double Textbook(const Call& call, const Magnitudes& m, Role output, std::size_t 
 // A saved LSE that is none: p beyond the type, from which 0 inf follows. Nothing is asked there.
 bool IsJunk(const Call& call, const Magnitudes& m, std::size_t i) { return m.share[i] > call.work.largest; }
 
-// Where scores are off by 1 or more, p may be anything: no W that is made of shares bounds what comes of it. Results
-// are then held to the values alone, gradients to nothing; lse moves no more than the scores.
+// By the formula at assay_attention_claim. Where scores are off by 1 or more, p may be anything: no W that is made of
+// shares bounds what comes of it. Results are then held to the values alone, gradients to nothing; lse moves no more
+// than the scores.
 double Claimed(const assay_attention_claim& claim, const Case& c, const Magnitudes& m, Role output, std::size_t i) {
   if (claim.kind == ASSAY_CLAIM_CORRECTLY_ROUNDED) return 0;
-  const double dims = static_cast<double>(c.attention.head_dim);
-  const double per_score = claim.scores + claim.scores_dim * dims;
-  const double factor = claim.terms + claim.keys * m.keys + (per_score == 0 ? 0 : per_score * m.scores[i]);
+  const bool gradient = c.op == ASSAY_ATTENTION_BACKWARD;
+  const double softcap = c.attention.softcap;
+  const double per_score = claim.scores + claim.scores_dim * static_cast<double>(c.attention.head_dim);
+  const double bend = gradient && softcap != 0 ? 1 + 2 / softcap : 1;
+  const double of_scores = per_score == 0 ? 0 : per_score * m.scores[i] * bend;
+  const double of_terms =
+      claim.terms + claim.keys * (m.keys + (gradient ? static_cast<double>(c.attention.value_dim) : 0));
+  const double factor = of_terms + of_scores;
   const double formula = factor == 0 || m.weight[i] == 0 ? 0 : factor * m.weight[i];
-  if (output == Role::kLse || per_score == 0 || per_score * m.scores[i] < 1) return formula;
-  return output == Role::kOut ? std::max(formula, (m.weight[i] + m.values[i]) * (1 + claim.terms + claim.keys * m.keys))
-                              : kInf;
+  if (output == Role::kLse || of_scores < 1) return formula;
+  return output == Role::kOut ? std::max(formula, (m.weight[i] + m.values[i]) * (1 + of_terms)) : kInf;
 }
 
 }  // namespace
