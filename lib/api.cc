@@ -3,6 +3,7 @@
 // The C functions of assay.h.
 
 #include "assay/assay.h"
+#include "attention.h"
 #include "hwy/targets.h"
 #include "kernels.h"
 
@@ -27,6 +28,36 @@ ASSAY_DEFINE_OPERATION(cross_entropy_backward, CROSS_ENTROPY_BACKWARD)
 ASSAY_DEFINE_OPERATION(sparsemax, SPARSEMAX)
 ASSAY_DEFINE_OPERATION(sparsemax_backward, SPARSEMAX_BACKWARD)
 #undef ASSAY_DEFINE_OPERATION
+
+namespace {
+
+assay::internal::AttentionKernel ChosenAttention(assay_tier tier, assay_op op) {
+  using namespace assay::internal;  // NOLINT: within one function
+  return AttentionKernelAt(TableIndex(ChosenKernels().target), tier, op);
+}
+
+}  // namespace
+
+#define ASSAY_DEFINE_ATTENTION(name, tier, op)                                                              \
+  assay_status name(const assay_attention_args* args) {                                                     \
+    return assay::internal::RunAttention(ChosenAttention(ASSAY_TIER_##tier, ASSAY_##op), ASSAY_##op, args); \
+  }
+ASSAY_DEFINE_ATTENTION(assay_attention, EXACT, ATTENTION)
+ASSAY_DEFINE_ATTENTION(assay_attention_backward, EXACT, ATTENTION_BACKWARD)
+ASSAY_DEFINE_ATTENTION(assay_fast_attention, FAST, ATTENTION)
+ASSAY_DEFINE_ATTENTION(assay_fast_attention_backward, FAST, ATTENTION_BACKWARD)
+#undef ASSAY_DEFINE_ATTENTION
+
+size_t assay_attention_scratch_bytes(const assay_attention_args* args) {
+  size_t most = 0;
+  for (const assay_tier tier : {ASSAY_TIER_EXACT, ASSAY_TIER_FAST}) {
+    for (const assay_op op : {ASSAY_ATTENTION, ASSAY_ATTENTION_BACKWARD}) {
+      const size_t bytes = assay::internal::AttentionScratch(ChosenAttention(tier, op), args);
+      if (bytes > most) most = bytes;
+    }
+  }
+  return most;
+}
 
 const char* assay_status_name(assay_status status) {
   switch (status) {

@@ -240,4 +240,45 @@ inline constexpr double kExpUnfusedRelative = 2.3 * kU;
 // exact: a lane decides only where y - tau is beyond the error of both; else, and for scores with larger errors,
 // ExactSum.
 
+// ---- Attention (exact_attention*, fast_attention*) ----------------------------------------------------------------
+
+// tanh by its Taylor polynomial up to y^19 for |y| < 1/8 (the next term is below 2^-62 of y), else from e = exp(-2
+// |y|): an error of e of 2.3 u e moves (1 - e) / (1 + e) by less than 2 * 2.3 u e / (1 - e)^2 <= 2.3 u * 2 e / (1 -
+// e)^2 of itself times (1 - e) / (1 + e): at |y| = 1/8, e = 0.78, 2.3 u * 4 = 9.2 u; three roundings, 1 - e exact above
+// 1/2.
+inline constexpr double kTanhRelative = 13 * kU;
+
+// The exact tier, in units of u = 2^-53, S and n as at assay_attention_claim.
+//   scores  products exact, D - 1 additions, scale (as 1 / sqrt(D) within 1.5 u) and product 3; softcap: quotient,
+//   tanh,
+//           product 15; bias 1. |z - exact| <= (D + 19) u S.
+//   shares  z - m: u |z - m| <= 2 S u; exp 2.3 u; on the way through the merges of chunks, m rises by 2 S in all: 2 S
+//   u,
+//           and each merge that moves it costs 2.3 u and two roundings, of which there are n / 256: 0.02 n u.
+//           (D + 23) S + 2.3 + 0.02 n.
+//   sums    of numerator and denominator: n additions and as many products, 1.01 n each within a chunk and over merges.
+//   result  quotient 1, and half an ulp of the type.
+//   out     numerator and denominator: 2 (D + 23) S + 2.1 n + 8.
+//   lse     (D + 23) S + 1.1 n + 6, and 4 of |lse| + S: within the same.
+//   backward  p = exp(z - lse): (D + 19) S + u |z - lse|, which for p above nothing is |log p|, at most S + |lse|;
+//   taken
+//           twice. upstream v and delta: E additions each, counted as D where E = D; products, differences, slope
+//           (1 - t)(1 + t): 8 + 2 * 13. Sums of n products: 1.01 n.
+inline constexpr assay_attention_claim kExactAttention = {ASSAY_CLAIM_BOUND, 0,       0.5 + 0x1p-20, 64 * kU,
+                                                          2.1 * kU,          80 * kU, 4 * kU};
+
+// The fast tier's forward, in units of u = 2^-24.
+//   scores  blocks of 16 products and D / 16 additions: 17 + D / 16; factor and product 2, softcap 8, bias 1.
+//   shares  x - reference 2 S; kFastExpRelative 1.2; references move 1 + S log2(e) / 6 times at most, 4.4 each and 2 S
+//           in all.  (31 + D / 16) S + 6.
+//   sums    strips of 48, sixteen of them: 65 of the numerator, 41 of the denominator; in double beyond.
+//   result  inverse and product 2.
+//   out     2 (31 + D / 16) S + 12 + 108.
+inline constexpr assay_attention_claim kFastAttention = {
+    ASSAY_CLAIM_BOUND, 0, 0.51, 124 * kSingleU, 0x1p-50, 64 * kSingleU, 0.125 * kSingleU};
+
+constexpr assay_attention_claim AttentionClaimOf(assay_tier tier, assay_op op) {
+  return tier == ASSAY_TIER_FAST && op == ASSAY_ATTENTION ? kFastAttention : kExactAttention;
+}
+
 }  // namespace assay::bounds

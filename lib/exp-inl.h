@@ -85,6 +85,27 @@ HWY_INLINE V Exp(D d, V z) {
   return ExpOfStep(d, bits, r);
 }
 
+// exp(z) for |z| <= 700 by the method of Exp, but without fused operations, so that the bits are the same on
+// every target. Error: bounds::kExpUnfusedRelative.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V ExpUnfused(D d, V z) {
+  const hn::RebindToUnsigned<D> du;
+  const V shift = hn::Set(d, kRoundingShift);
+  const V shifted = hn::Add(hn::Mul(z, hn::Set(d, constants::kStepsPerUnit)), shift);
+  const auto bits = hn::BitCast(du, shifted);
+  const V steps = hn::Sub(shifted, shift);
+  const V high = hn::Sub(z, hn::Mul(steps, hn::Set(d, constants::kStep1)));  // exact
+  const V r = hn::Sub(high, hn::Mul(steps, hn::Set(d, constants::kStepRest)));
+  // q = exp(r) - 1 = r + r^2 (1/2! + ... + r^5/7!).
+  const double* HWY_RESTRICT c = constants::kInverseFactorialHi;
+  V tail = hn::Set(d, c[7]);
+  for (int i = 6; i >= 2; --i) tail = hn::Add(hn::Mul(tail, r), hn::Set(d, c[i]));
+  const V q = hn::Add(r, hn::Mul(hn::Mul(r, r), tail));
+  const V power = Lookup16(d, constants::kPowerHi, bits);
+  const V result = hn::Add(power, hn::Mul(power, q));
+  return hn::BitCast(d, hn::Add(hn::BitCast(du, result), ExponentBits(du, bits)));
+}
+
 // 2^exponent exp(z) for a double-double z in [-1000, 1], exact but for bounds::kExpScaledRelative where the result's
 // low part is normal; the same bits on every target.
 template <class D, class V = hn::Vec<D>>

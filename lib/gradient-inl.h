@@ -24,27 +24,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 using internal::WidePair;
 
-// exp(z) for |z| <= kLaneExpReach by the method of Exp, but without fused operations, so that the bits are the same on
-// every target. Error: bounds::kExpUnfusedRelative.
-HWY_INLINE DoubleVec ExpUnfused(DoubleVec z) {
-  const Doubles d;
-  const hn::RebindToUnsigned<Doubles> du;
-  const DoubleVec shift = hn::Set(d, kRoundingShift);
-  const DoubleVec shifted = hn::Add(hn::Mul(z, hn::Set(d, constants::kStepsPerUnit)), shift);
-  const auto bits = hn::BitCast(du, shifted);
-  const DoubleVec steps = hn::Sub(shifted, shift);
-  const DoubleVec high = hn::Sub(z, hn::Mul(steps, hn::Set(d, constants::kStep1)));  // exact
-  const DoubleVec r = hn::Sub(high, hn::Mul(steps, hn::Set(d, constants::kStepRest)));
-  // q = exp(r) - 1 = r + r^2 (1/2! + ... + r^5/7!).
-  const double* HWY_RESTRICT c = constants::kInverseFactorialHi;
-  DoubleVec tail = hn::Set(d, c[7]);
-  for (int i = 6; i >= 2; --i) tail = hn::Add(hn::Mul(tail, r), hn::Set(d, c[i]));
-  const DoubleVec q = hn::Add(r, hn::Mul(hn::Mul(r, r), tail));
-  const DoubleVec power = Lookup16(d, constants::kPowerHi, bits);
-  const DoubleVec result = hn::Add(power, hn::Mul(power, q));
-  return hn::BitCast(d, hn::Add(hn::BitCast(du, result), ExponentBits(du, bits)));
-}
-
 // exp(z) for |z| <= kScaledExpReach.
 inline WidePair ExpScaled(double z) {
   const Doubles d;
@@ -119,7 +98,7 @@ struct OfLogSoftmax {
   static HWY_INLINE DoubleVec Gradient(DoubleVec log_p, DoubleVec dy, DoubleVec sum, DoubleVec t) {
     const Doubles d;
     const DoubleVec reach = hn::Set(d, internal::kLaneExpReach);
-    const DoubleVec p = ExpUnfused(hn::Min(hn::Max(log_p, hn::Neg(reach)), reach));
+    const DoubleVec p = ExpUnfused(d, hn::Min(hn::Max(log_p, hn::Neg(reach)), reach));
     return hn::Div(hn::Sub(dy, hn::Mul(p, sum)), t);
   }
   static WidePair Gradient(double log_p, WidePair dy, WidePair sum, WidePair t) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "assay/assay.h"
+#include "attention.h"
 #include "error_bounds.h"
 #include "kernels.h"
 
@@ -30,6 +31,29 @@ constexpr assay_row_kernel MakeKernel() {
   return kernel;
 }
 
+template <std::size_t kTarget, assay_tier kTier, assay_op kOp>
+assay_status AttentionEntry(const assay_attention_args* args) {
+  return RunAttention(AttentionKernelAt(TableIndex(TargetAt(kTarget)), kTier, kOp), kOp, args);
+}
+
+template <std::size_t kTarget, assay_tier kTier, assay_op kOp>
+std::size_t ScratchEntry(const assay_attention_args* args) {
+  return AttentionScratch(AttentionKernelAt(TableIndex(TargetAt(kTarget)), kTier, kOp), args);
+}
+
+template <std::size_t kTarget, assay_tier kTier, assay_op kOp>
+constexpr assay_attention_kernel MakeAttention() {
+  assay_attention_kernel kernel{};
+  kernel.run = &AttentionEntry<kTarget, kTier, kOp>;
+  kernel.scratch_bytes = &ScratchEntry<kTarget, kTier, kOp>;
+  kernel.without = kOp == ASSAY_ATTENTION ? 0 : ASSAY_FEATURE_IN_PLACE;
+  kernel.dtypes = kUpTo32Bits;
+  for (int dtype = 0; dtype < ASSAY_NUM_DTYPES; ++dtype) {
+    kernel.claims[dtype] = bounds::AttentionClaimOf(kTier, kOp);
+  }
+  return kernel;
+}
+
 template <std::size_t kTarget, assay_tier kTier>
 constexpr assay_subject MakeSubject() {
   assay_subject subject{};
@@ -39,7 +63,7 @@ constexpr assay_subject MakeSubject() {
   subject.name = kTier == ASSAY_TIER_EXACT ? "assay" : "assay-fast";
   subject.version = ASSAY_VERSION;
   subject.description =
-      kTier == ASSAY_TIER_EXACT ? "Assay's own row operations, exact tier" : "Assay's own row operations, fast tier";
+      kTier == ASSAY_TIER_EXACT ? "Assay's own kernels, exact tier" : "Assay's own kernels, fast tier";
   subject.features = ASSAY_FEATURES_ALL;
   subject.empty_row_unmasked = ASSAY_EMPTY_ROW_NAN;
   subject.empty_row_masked = ASSAY_EMPTY_ROW_ZERO;
@@ -56,6 +80,8 @@ constexpr assay_subject MakeSubject() {
   subject.cross_entropy_backward = MakeKernel<kTarget, kTier, ASSAY_CROSS_ENTROPY_BACKWARD>();
   subject.sparsemax = MakeKernel<kTarget, kTier, ASSAY_SPARSEMAX>();
   subject.sparsemax_backward = MakeKernel<kTarget, kTier, ASSAY_SPARSEMAX_BACKWARD>();
+  subject.attention = MakeAttention<kTarget, kTier, ASSAY_ATTENTION>();
+  subject.attention_backward = MakeAttention<kTarget, kTier, ASSAY_ATTENTION_BACKWARD>();
   return subject;
 }
 

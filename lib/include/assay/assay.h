@@ -314,9 +314,10 @@ typedef struct assay_row_kernel {
 
 /* What a claim says of each result of attention, got, against the real value, exact:
  *   |got - exact| <= max_ulp ulp(exact) + (terms + keys n + (scores + scores_dim D) S) * W
- * S is the largest, over the visible pairs that the result depends on, of |scale| sum_d |q_id k_jd| + |bias_ij|; n is J,
- * for dk and dv I (H / G). W: of out sum_j p_ij |v_je|; of lse 1 + |lse|; of a gradient the sum of the absolute values of
- * everything its formula above adds, products multiplied out, with f_ij as 1. */
+ * S is the largest, over the visible pairs that the result depends on, of |scale| sum_d |q_id k_jd| + |bias_ij|, for
+ * gradients under a softcap times 1 + 2 / softcap, since the slope bends so much. n is J; of dq and dbias J + E, of dk and
+ * dv I (H / G) + E. W: of out sum_j p_ij |v_je|; of lse 1 + |lse|; of a gradient the sum of the absolute values of everything
+ * its formula above adds, products multiplied out, with f_ij as 1. */
 typedef struct assay_attention_claim {
   int32_t kind; /* assay_claim_kind; CORRECTLY_ROUNDED as BOUND of 0.5 ULP alone */
   int32_t reserved;
@@ -407,6 +408,15 @@ assay_status assay_fast_cross_entropy(const assay_row_args* args);
 assay_status assay_fast_cross_entropy_backward(const assay_row_args* args);
 assay_status assay_fast_sparsemax(const assay_row_args* args);
 assay_status assay_fast_sparsemax_backward(const assay_row_args* args);
+
+/* Attention and its backward, exact tier and fast tier: all that is written at assay_attention_args, every feature, F32,
+ * F16 and BF16 (F64: ASSAY_UNSUPPORTED). Scratch comes from the caller: assay_attention_scratch_bytes(args) serves any
+ * of the four and depends on head_dim and value_dim alone. Otherwise as the row operations. */
+assay_status assay_attention(const assay_attention_args* args);
+assay_status assay_attention_backward(const assay_attention_args* args);
+assay_status assay_fast_attention(const assay_attention_args* args);
+assay_status assay_fast_attention_backward(const assay_attention_args* args);
+size_t assay_attention_scratch_bytes(const assay_attention_args* args); /* a multiple of 64; only sizes are read */
 
 /* The name of a status as written above, e.g. "ASSAY_BAD_SHAPE"; "unknown status" for any other number. */
 const char* assay_status_name(assay_status status);

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A tile of queries of the fast tier's attention: what stands in its scratch, and the two products. Compiled once per
+// target.
+
+#if defined(ASSAY_LIB_FAST_ATTENTION_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef ASSAY_LIB_FAST_ATTENTION_TILE_INL_H_
+#undef ASSAY_LIB_FAST_ATTENTION_TILE_INL_H_
+#else
+#define ASSAY_LIB_FAST_ATTENTION_TILE_INL_H_
+#endif
+
+#include <cmath>
+#include <limits>
+
+#include "attention_products-inl.h"
+#include "attention_rows-inl.h"
+#include "fast_attention_exp-inl.h"
+
+#if ASSAY_FLOAT_LANES
+
+HWY_BEFORE_NAMESPACE();
+namespace assay {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+inline constexpr size_t kKeys = 48;  // of a strip
+inline constexpr size_t kFold = 16;  // strips between two foldings into double
+inline constexpr size_t kTileQueries = kVecs * (HWY_TARGET <= HWY_AVX3 ? 16 : 8);
+inline constexpr float kNoScore = -std::numeric_limits<float>::infinity();
+static_assert(kTileQueries <= 64);
+
+// Keys [key, key + keys), for vectors [first_vec, last_vec) of queries: the others see none of them.
+struct Strip {
+  size_t key;
+  size_t keys;
+  size_t first_vec;
+  size_t last_vec;
+  bool edge;  // some of these queries do not see all of the keys
+};
+
+// One tile of queries of a head, and what has been summed of it.
+struct FastTile {
+  const internal::AttentionHead& head;
+  size_t dim;
+  size_t value_dim;
+  bool negative;  // the scale is: queries are taken with the other sign
+  bool dressed;   // scores need softcap or bias: they are then natural ones
+  ExpScale scale;
+  size_t first = 0;  // query
+  size_t count = 0;
+  bool folded = false;
+  // In the scratch:
+  double* far;        // [value_dim][kTileQueries], what was folded
+  float* q;           // [dim][kTileQueries]
+  float* out;         // [value_dim][kTileQueries]
+  float* shares;      // [kKeys][kTileQueries]: scores, then shares
+  float* key_room;    // [kKeys][dim]
+  float* value_room;  // [kKeys][value_dim]
+  HWY_ALIGN float reference[kTileQueries];
+  HWY_ALIGN float sum[kTileQueries];
+  HWY_ALIGN double far_sum[kTileQueries];
+  HWY_ALIGN int32_t first_key[kTileQueries];
+  HWY_ALIGN int32_t last_key[kTileQueries];
+
+  static size_t ScratchBytes(size_t dim, size_t value_dim) {
+    return sizeof(double) * kTileQueries * value_dim +
+           sizeof(float) * (kTileQueries * (dim + value_dim + kKeys) + kKeys * (dim + value_dim));
+  }
+
+  static double UnitOf(const internal::AttentionHead& head, bool dressed) {
+    return dressed || head.request.scale == 0 ? 1 : std::fabs(head.request.scale);
+  }
+
+  FastTile(const internal::AttentionHead& h, void* scratch)
+      : head(h),
+        dim(h.request.args.head_dim),
+        value_dim(h.request.args.value_dim),
+        negative(std::signbit(h.request.scale)),
+        dressed(h.request.args.softcap != 0 || h.bias.present()),
+        scale(1 / UnitOf(h, dressed)),
+        far(static_cast<double*>(scratch)),
+        q(reinterpret_cast<float*>(far + kTileQueries * value_dim)),
+        out(q + kTileQueries * dim),
+        shares(out + kTileQueries * value_dim),
+        key_room(shares + kTileQueries * kKeys),
+        value_room(key_room + kKeys * dim) {}
+};
+
+// Scores of the first kUsed vectors of `left`, for all keys.
+template <size_t kUsed>
+HWY_INLINE void ScoresOf(const FastTile& tile, const float* left, const Rows<float>& keys, size_t count,
+                         float* scores) {
+  const Singles d;
+  constexpr size_t kRows = kChains / 2;
+  size_t j = 0;
+  const auto row = [&](size_t at) HWY_ATTR { return keys.data + static_cast<ptrdiff_t>(at) * keys.step; };
+  for (; j + kRows <= count; j += kRows) {
+    AddProductsInBlocks<true, kRows, kUsed>(d, left, kTileQueries, row(j), keys.step, tile.dim,
+                                            scores + j * kTileQueries);
+  }
+  for (; j < count; ++j) {
+    AddProductsInBlocks<true, 1, kUsed>(d, left, kTileQueries, row(j), keys.step, tile.dim, scores + j * kTileQueries);
+  }
+}
+
+// Adds shares times values to the first kUsed vectors of `out`.
+template <size_t kUsed>
+HWY_INLINE void ValuesOf(const FastTile& tile, const float* shares, const Rows<float>& values, size_t count,
+                         float* out) {
+  const Singles d;
+  size_t e = 0;
+  for (; e + kChains <= tile.value_dim; e += kChains) {
+    AddProducts<true, Sums::kAdded, kChains, kUsed>(d, shares, kTileQueries, values.data + e, 1, values.step, count,
+                                                    out + e * kTileQueries);
+  }
+  for (; e + 2 <= tile.value_dim; e += 2) {
+    AddProducts<true, Sums::kAdded, 2, kUsed>(d, shares, kTileQueries, values.data + e, 1, values.step, count,
+                                              out + e * kTileQueries);
+  }
+  if (e < tile.value_dim) {
+    AddProducts<true, Sums::kAdded, 1, kUsed>(d, shares, kTileQueries, values.data + e, 1, values.step, count,
+                                              out + e * kTileQueries);
+  }
+}
+
+HWY_NOINLINE inline void Scores(FastTile& tile, const Strip& strip) {
+  const size_t lane = strip.first_vec * hn::Lanes(Singles());
+  const Rows<float> keys =
+      RowsOf(tile.head.k, tile.head.request.args.dtype, strip.key, strip.keys, tile.dim, tile.key_room);
+  WithVecs(strip.last_vec - strip.first_vec, [&](auto used) HWY_ATTR {
+    ScoresOf<decltype(used)::value>(tile, tile.q + lane, keys, strip.keys, tile.shares + lane);
+  });
+}
+
+HWY_NOINLINE inline void AddValues(FastTile& tile, const Strip& strip) {
+  const size_t lane = strip.first_vec * hn::Lanes(Singles());
+  const Rows<float> values =
+      RowsOf(tile.head.v, tile.head.request.args.dtype, strip.key, strip.keys, tile.value_dim, tile.value_room);
+  WithVecs(strip.last_vec - strip.first_vec, [&](auto used) HWY_ATTR {
+    ValuesOf<decltype(used)::value>(tile, tile.shares + lane, values, strip.keys, tile.out + lane);
+  });
+}
+
+// NOLINTNEXTLINE(google-readability-namespace-comments)
+}  // namespace HWY_NAMESPACE
+}  // namespace assay
+HWY_AFTER_NAMESPACE();
+
+#endif  // ASSAY_FLOAT_LANES
+
+#endif  // include guard
