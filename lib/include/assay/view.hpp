@@ -2,8 +2,8 @@
 
 /// @file
 /// What the C++ front is made of: status, element types, views of matrices, options. The functions stand in
-/// softmax.hpp, sampling.hpp and calibration.hpp; the contract at assay_row_args in assay.h. Header only, nothing
-/// throws or allocates.
+/// softmax.hpp, attention.hpp, sampling.hpp and calibration.hpp; the contracts at assay_row_args and
+/// assay_attention_args in assay.h. Header only, nothing throws or allocates.
 
 #pragma once
 
@@ -30,6 +30,8 @@ enum class [[nodiscard]] Status : int{
     kUnsupported = ASSAY_UNSUPPORTED,         ///< valid, but not served
     kBadLabel = ASSAY_BAD_LABEL,              ///< a label is neither ignored nor a class
     kBadParameter = ASSAY_BAD_PARAMETER,      ///< out of its range, of another element type, or not an operand here
+    kBadLength = ASSAY_BAD_LENGTH,            ///< a key length is not in [0, number of keys]
+    kSmallScratch = ASSAY_SMALL_SCRATCH,      ///< less scratch than the call needs
 };
 
 /// The name of a status, e.g. "ASSAY_BAD_SHAPE".
