@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // libtorch: the functions of ATen below PyTorch's softmax and its kin, on one thread. Sparsemax, which it has not, is
-// the usual composition by sort and cumulative sum.
+// the usual composition by sort and cumulative sum; attention in libtorch_attention.cc.
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
@@ -16,6 +16,8 @@
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/api/include/torch/version.h>
 
+#include "subjects/peers/attention.h"
+#include "subjects/peers/libtorch_attention.h"
 #include "subjects/peers/libtorch_loss.h"
 #include "subjects/peers/libtorch_views.h"
 
@@ -128,7 +130,8 @@ assay_subject Table() {
   table.abi_minor = ASSAY_ABI_MINOR;
   table.name = "libtorch";
   table.version = TORCH_VERSION;
-  table.description = "The functions of libtorch (ATen) on the CPU, run by one thread; sparsemax is a composition.";
+  table.description =
+      "The functions of libtorch (ATen) on the CPU, run by one thread; sparsemax and attention are compositions.";
   table.features = ASSAY_FEATURE_MASK | ASSAY_FEATURE_BIAS | ASSAY_FEATURE_TEMPERATURE | ASSAY_FEATURE_ROW_STRIDE |
                    ASSAY_FEATURE_PROBABILITY_TARGETS | ASSAY_FEATURE_LABEL_SMOOTHING | ASSAY_FEATURE_IGNORE_INDEX |
                    ASSAY_FEATURE_REDUCTION | ASSAY_FEATURE_CONCURRENT;
@@ -143,6 +146,7 @@ assay_subject Table() {
   Set(table.cross_entropy_backward, Run<TorchCrossEntropyBackward, false>, kSingleAndDouble);
   Set(table.sparsemax, Run<Sparsemax>, kSingleAndDouble);
   Set(table.sparsemax_backward, Run<SparsemaxBackward>, kSingleAndDouble);
+  DeclareAttention(&table, TorchAttentionInBlocks);
   return table;
 }
 

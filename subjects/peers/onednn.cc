@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // oneDNN's softmax, logsoftmax and logistic primitives with the backward passes of the first two. A primitive, its
-// memory objects and its arguments are made once for a call and kept for calls like it.
+// memory objects and its arguments are made once for a call and kept for calls like it. Attention: onednn_attention.cc.
 
 #include <omp.h>
 
 #include <dnnl.hpp>
 #include <unordered_map>
 
-#include "subjects/peers/peer.h"
+#include "subjects/peers/attention.h"
+#include "subjects/peers/onednn_attention.h"
 
 namespace assay::peers {
 namespace {
@@ -135,7 +136,8 @@ assay_subject Table() {
   table.abi_minor = ASSAY_ABI_MINOR;
   table.name = "onednn";
   table.version = ASSAY_VERSION(DNNL_VERSION_MAJOR, DNNL_VERSION_MINOR, DNNL_VERSION_PATCH);
-  table.description = "The primitives softmax_v2 (accurate, log) and eltwise logistic of oneDNN, run by one thread.";
+  table.description =
+      "The primitives softmax_v2 (accurate, log), eltwise logistic and matmul of oneDNN, run by one thread.";
   table.features = ASSAY_FEATURE_ROW_STRIDE | ASSAY_FEATURE_IN_PLACE | ASSAY_FEATURE_CONCURRENT;
   table.softmax.run = Run<Softmax>;
   table.log_softmax.run = Run<LogSoftmax>;
@@ -147,6 +149,7 @@ assay_subject Table() {
   for (assay_row_kernel* const kernel : {&table.softmax, &table.log_softmax, &table.sigmoid}) {
     kernel->dtypes = 1U << ASSAY_F32 | 1U << ASSAY_BF16;
   }
+  DeclareAttention(&table, OnednnAttention);
   return table;
 }
 

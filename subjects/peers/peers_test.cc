@@ -43,8 +43,40 @@ Case SanityCase(assay_op op, assay_dtype dtype) {
   return c;
 }
 
+// Of 2 heads, with more keys than a vector has, causal or not.
+Case AttentionCase(bool causal) {
+  Attention a;
+  a.num_heads = a.num_kv_heads = 2;
+  a.seq_q = 5;
+  a.seq_kv = 37;
+  a.head_dim = 12;
+  a.value_dim = 7;
+  a.causal = causal;
+  Case c = MakeAttention(ASSAY_ATTENTION, ASSAY_F32, a);
+  Skip(c, Role::kLse);
+  ForEachInput(c, [&](Role role, Operand& operand) {
+    const std::size_t step = role == Role::kQ ? 7 : role == Role::kK ? 5 : 3;
+    for (std::size_t i = 0; i < operand.values.size(); ++i) {
+      operand.values.Set(i, static_cast<double>((i * step + i / 11) % 16) / 8 - 1);
+    }
+  });
+  return c;
+}
+
 // Everything in the case is of order 1, so this many bits are common to all that compute the same in the type.
 double Tolerance(assay_dtype dtype) { return dtype == ASSAY_BF16 || dtype == ASSAY_F16 ? 0x1p-5 : 0x1p-16; }
+
+void ExpectSame(Subject& subject, Subject& reference, const Case& c) {
+  const RunResult got = subject.Run(c);
+  const RunResult want = reference.Run(c);
+  ASSERT_EQ(got.outcome, Outcome::kReturned) << got.detail;
+  ASSERT_EQ(got.status, ASSAY_OK);
+  ASSERT_EQ(want.status, ASSAY_OK);
+  EXPECT_TRUE(got.outside_intact);
+  for (std::size_t k = 0; k < want.out.size(); ++k) {
+    EXPECT_NEAR(got.out[k], want.out[k], Tolerance(c.dtype)) << "entry " << k;
+  }
+}
 
 TEST(PeersTest, EachComputesWhatItDeclares) {
   const auto reference = OpenHere("scalar");
@@ -67,17 +99,13 @@ TEST(PeersTest, EachComputesWhatItDeclares) {
         const auto dtype = static_cast<assay_dtype>(j);
         if (!subject->info().Has(op, dtype)) continue;
         SCOPED_TRACE(std::string(OpName(op)) + " " + ElementName(ElementOf(dtype)));
-        const Case c = SanityCase(op, dtype);
-        const RunResult got = subject->Run(c);
-        const RunResult want = reference->Run(c);
-        ASSERT_EQ(got.outcome, Outcome::kReturned) << got.detail;
-        ASSERT_EQ(got.status, ASSAY_OK);
-        ASSERT_EQ(want.status, ASSAY_OK);
-        EXPECT_TRUE(got.outside_intact);
-        for (std::size_t k = 0; k < want.out.size(); ++k) {
-          EXPECT_NEAR(got.out[k], want.out[k], Tolerance(dtype)) << "entry " << k;
-        }
+        ExpectSame(*subject, *reference, SanityCase(op, dtype));
       }
+    }
+    if (!subject->info().Has(ASSAY_ATTENTION, ASSAY_F32)) continue;
+    for (const bool causal : {false, true}) {
+      SCOPED_TRACE(causal ? "causal attention" : "attention");
+      ExpectSame(*subject, *reference, AttentionCase(causal));
     }
   }
 }
