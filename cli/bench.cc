@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// assay bench: subjects timed beside one another and beside a copy; the method is in reports/BENCH.md.
+// assay bench: subjects timed beside one another and beside yardsticks; the method is in reports/BENCH.md.
 
 #include "reports/bench.h"
 
@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <charconv>
 #include <ctime>
+#include <tuple>
 
 #include "cli/build_info.h"
 #include "cli/commands.h"
@@ -22,16 +23,21 @@
 #include "subjects/peers/find.h"
 #include "subjects/registry.h"
 #include "subjects/subject.h"
+#include "subjects/table.h"
 
 namespace assay::cli {
 namespace {
 
+using reports::AttentionCall;
 using reports::BenchCall;
 using reports::BenchKind;
 using reports::Entrant;
 
 // n = 64, 1024 and 32768 with 2^16 elements, which the second-level cache holds, and one row that no cache holds.
 const std::vector<std::string> kDefaultShapes = {"1024x64", "64x1024", "2x32768", "1x4M"};
+// Of attention: short, middling, long, and one query behind many keys. For its memory, lengths that double.
+const std::vector<std::string> kAttentionShapes = {"128x128", "512x512", "2048x2048", "1x4096"};
+const std::vector<std::string> kMemoryShapes = {"4096x4096", "8192x8192", "16384x16384", "32768x32768"};
 
 constexpr double kTrialSeconds = 60;  // a first call may still read its library from the disk
 
@@ -55,13 +61,45 @@ std::pair<std::size_t, std::size_t> ParseShape(std::string_view shape) {
   return {rows, ParseCount(shape.substr(std::min(cross + 1, shape.size())), shape)};
 }
 
-std::vector<BenchCall> CallsOf(const BenchOptions& options) {
-  const std::vector<assay_dtype> dtypes = SelectDtypes(options.dtypes);
+std::vector<std::string> ShapesOf(const BenchOptions& options, const std::vector<std::string>& otherwise) {
   if ((options.rows == 0) != (options.cols == 0)) throw UsageError("--rows and --cols go together");
   std::vector<std::string> shapes = options.shapes;
   if (options.rows != 0) shapes.push_back(fmt::format("{}x{}", options.rows, options.cols));
-  if (shapes.empty()) shapes = kDefaultShapes;
+  return shapes.empty() ? otherwise : shapes;
+}
+
+std::vector<AttentionCall> AttentionCallsOf(const BenchOptions& options) {
+  std::vector<AttentionCall> calls;
+  if ((SelectOps(options.ops) & properties::Of(ASSAY_ATTENTION)) == 0) return calls;
+  if (options.mask || options.temperature != 1) throw UsageError("attention is timed without --mask and --temperature");
+  for (const assay_dtype dtype : SelectDtypes(options.dtypes)) {
+    for (const std::uint64_t head_dim : options.head_dims) {
+      for (const std::string& shape : ShapesOf(options, options.memory ? kMemoryShapes : kAttentionShapes)) {
+        for (const bool causal : {false, true}) {
+          if (options.memory && causal) continue;
+          AttentionCall call;
+          call.dtype = dtype;
+          call.num_heads = options.num_heads;
+          std::tie(call.seq_q, call.seq_kv) = ParseShape(shape);
+          call.head_dim = head_dim;
+          call.causal = causal;
+          call.seed = options.seed;
+          reports::CheckCall(call);
+          calls.push_back(call);
+        }
+      }
+    }
+  }
+  return calls;
+}
+
+std::vector<BenchCall> CallsOf(const BenchOptions& options) {
+  const std::vector<assay_dtype> dtypes = SelectDtypes(options.dtypes);
+  const std::vector<std::string> shapes = ShapesOf(options, kDefaultShapes);
   const properties::Ops ops = SelectOps(options.ops);
+  if ((ops & properties::Of(ASSAY_ATTENTION_BACKWARD)) != 0) {
+    throw UsageError("attention_backward is not timed; known are the operations of rows and attention");
+  }
   std::vector<BenchCall> calls;
   for (int op = 0; op < ASSAY_NUM_ROW_OPS; ++op) {
     if ((ops & properties::Of(static_cast<assay_op>(op))) == 0) continue;
@@ -93,19 +131,20 @@ BenchKind KindOf(const std::string& name) {
 
 // The entrant after a call of every kind in a process of its own, where a crash is a reason and not our end. A subject
 // that was not asked for by name may fail to load.
-Entrant Enter(const std::string& name, bool asked_for, const std::vector<BenchCall>& calls) {
+Entrant Enter(const std::string& name, bool asked_for, const std::vector<subjects::Case>& trials) {
   Entrant entrant;
   entrant.name = name;
   entrant.kind = KindOf(name);
   try {
     const auto trial = OpenSubject(name, kTrialSeconds);
     entrant.version = trial->info().version;
-    for (const BenchCall& call : calls) {
-      const subjects::Case c = reports::FeaturesOf(call);
+    for (const subjects::Case& c : trials) {
       if (!subjects::WhyUnsupported(trial->info(), c).empty()) continue;
       const subjects::RunResult result = trial->Run(c);
       if (result.outcome != subjects::Outcome::kReturned) {
-        entrant.skipped = fmt::format("on 2 rows of 4 {} ends with {}", subjects::OpName(c.op), result.detail);
+        entrant.skipped =
+            fmt::format("on {} {} ends with {}", subjects::IsAttention(c.op) ? "2 queries" : "2 rows of 4",
+                        subjects::OpName(c.op), result.detail);
         return entrant;
       }
     }
@@ -115,6 +154,16 @@ Entrant Enter(const std::string& name, bool asked_for, const std::vector<BenchCa
     entrant.skipped = error.what();
   }
   return entrant;
+}
+
+// "assay bench attention" reads as it should: the operation among the subjects.
+BenchOptions WithOperations(BenchOptions options) {
+  const auto word = std::find(options.subjects.begin(), options.subjects.end(), subjects::OpName(ASSAY_ATTENTION));
+  if (word != options.subjects.end()) {
+    options.subjects.erase(word);
+    options.ops = {subjects::OpName(ASSAY_ATTENTION)};
+  }
+  return options;
 }
 
 std::vector<std::string> NamesOf(const BenchOptions& options) {
@@ -131,9 +180,39 @@ std::vector<std::string> NamesOf(const BenchOptions& options) {
   return names;
 }
 
+// Of entrants that nobody asked for by name, those that have attention.
+void DropOthers(std::vector<Entrant>* entrants) {
+  std::erase_if(*entrants, [](const Entrant& entrant) {
+    return entrant.table != nullptr && subjects::AttentionKernelOf(*entrant.table, ASSAY_ATTENTION).run == nullptr;
+  });
+}
+
+bool ShowsMemory(const std::vector<AttentionCall>& calls, const std::vector<Entrant>& entrants) {
+  bool any = false;
+  for (const AttentionCall& call : calls) {
+    std::fflush(stdout);
+    const double operands =
+        call.KeyValueBytes() * (1 + static_cast<double>(call.seq_q) / static_cast<double>(call.seq_kv));
+    fmt::print("\n{}: q, k, v, out {:.1f} MiB\n", reports::TitleOf(call), operands * 0x1p-20);
+    for (const Entrant& entrant : entrants) {
+      if (entrant.table == nullptr) continue;
+      const assay_attention_kernel& kernel = subjects::AttentionKernelOf(*entrant.table, ASSAY_ATTENTION);
+      const std::string lacks = subjects::WhyUnsupported(subjects::InfoOf(*entrant.table), reports::FeaturesOf(call));
+      const auto grown = lacks.empty() ? reports::MemoryOfCall(kernel, call) : std::nullopt;
+      fmt::print("  {:24} {}\n", entrant.name,
+                 grown ? fmt::format("peak of resident memory + {:.2f} MiB", static_cast<double>(*grown) * 0x1p-20)
+                 : lacks.empty() ? "the call failed"
+                                 : "skipped: " + lacks);
+      any = any || grown.has_value();
+    }
+  }
+  return any;
+}
+
 }  // namespace
 
-int Bench(const BenchOptions& options) {
+int Bench(const BenchOptions& given) {
+  const BenchOptions options = WithOperations(given);
   reports::BenchContext context;
   context.date = fmt::format("{:%Y-%m-%dT%H:%M:%S}+00:00", fmt::gmtime(std::time(nullptr)));
   context.commit = kBuildCommit;
@@ -143,7 +222,12 @@ int Bench(const BenchOptions& options) {
   context.command = options.command_line;
   context.seed = options.seed;
   try {
+    const std::vector<AttentionCall> attention = AttentionCallsOf(options);
     const std::vector<BenchCall> calls = CallsOf(options);
+    if (options.memory && (attention.empty() || !calls.empty())) throw UsageError("--memory goes with attention alone");
+    std::vector<subjects::Case> trials;
+    for (const BenchCall& call : calls) trials.push_back(reports::FeaturesOf(call));
+    for (const AttentionCall& call : attention) trials.push_back(reports::FeaturesOf(call));
     const std::vector<std::string> names = NamesOf(options);
     for (const std::filesystem::path& file : {options.json, options.markdown}) {
       if (file.empty()) continue;
@@ -153,7 +237,10 @@ int Bench(const BenchOptions& options) {
       CheckWritable(std::filesystem::absolute(file).parent_path(), "choose another place for " + file.string());
     }
     context.pinned_cpu = reports::PinToOneCpu();  // before any library is loaded: their threads stay on the same CPU
-    for (const std::string& name : names) context.entrants.push_back(Enter(name, !options.subjects.empty(), calls));
+    for (const std::string& name : names) {
+      context.entrants.push_back(Enter(name, !options.subjects.empty(), trials));
+    }
+    if (calls.empty() && options.subjects.empty()) DropOthers(&context.entrants);
 
     fmt::print("seed {}; {}; commit {}\n", options.seed, context.cpu, context.commit);
     if (context.pinned_cpu < 0) {
@@ -170,14 +257,17 @@ int Bench(const BenchOptions& options) {
     timing.seed = options.seed;
     std::vector<reports::BenchTable> tables;
     bool timed = false;
-    for (const BenchCall& call : calls) {
+    const auto run = [&](const auto& call) {
       std::fflush(stdout);
       tables.push_back(reports::RunBench(call, context.entrants, timing));
       fmt::print("\n{}", reports::BenchText(tables.back()));
       for (const reports::BenchLine& line : tables.back().lines) {
         timed = timed || (line.kind != BenchKind::kYardstick && line.skipped.empty());
       }
-    }
+    };
+    if (options.memory) return ShowsMemory(attention, context.entrants) ? kClean : kSkipped;
+    for (const BenchCall& call : calls) run(call);
+    for (const AttentionCall& call : attention) run(call);
     if (!options.json.empty()) subjects::WriteWhole(options.json, reports::BenchJson(context, tables));
     if (!options.markdown.empty()) subjects::WriteWhole(options.markdown, reports::BenchMarkdown(context, tables));
     return timed ? kClean : kSkipped;

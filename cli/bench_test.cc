@@ -40,6 +40,27 @@ TEST_F(BenchTest, TimesSubjectsBesideCopies) {
   EXPECT_NE(markdown.find("**softmax f32 4x16**"), std::string::npos) << markdown;
 }
 
+TEST_F(BenchTest, TimesAttentionBesideTheMachinesPeaks) {
+  const Ran ran =
+      Run("assay bench attention scalar --dtype f32,bf16 --shapes 3x5,1x6 --head-dims 8 --heads 2 --for 0.001s "
+          "--json out.json --markdown out.md");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  for (const char* part :
+       {"attention f32 2 heads 3x5 d 8, ", "attention f32 2 heads 3x5 d 8, causal, ",
+        "attention bf16 2 heads 1x6 d 8, ", "\n  FMA f32 ", "\n  read ", "\n  scalar ", "tokens/s"}) {
+    EXPECT_TRUE(ran.Says(part)) << part << "\n" << ran.out;
+  }
+  EXPECT_NE(ReadText(folder() / "out.json").find("\"share_of_read\""), std::string::npos);
+  EXPECT_NE(ReadText(folder() / "out.md").find("| subject | µs | ± % | GB/s |"), std::string::npos);
+}
+
+TEST_F(BenchTest, SaysWhatMemoryAttentionTakes) {
+  const Ran ran = Run("assay bench attention assay assay-fast --memory --shapes 512x512 --head-dims 16 --heads 1");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_TRUE(ran.Says("attention f32 1 heads 512x512 d 16: q, k, v, out 0.1 MiB")) << ran.out;
+  EXPECT_TRUE(ran.Says("\n  assay-fast               peak of resident memory + ")) << ran.out;
+}
+
 TEST_F(BenchTest, RefusesBadWords) {
   ExpectRefused("scalra", "did you mean \"scalar\"?");
   ExpectRefused("scalar", "given twice");
@@ -58,6 +79,12 @@ TEST_F(BenchTest, RefusesBadWords) {
   ExpectRefused("--op sigmoid --mask", "sigmoid takes no mask");
   ExpectRefused("--op logsumexp --temperature 0", "logsumexp has no limit at T = 0");
   ExpectRefused("--temperature -1", "is no temperature");
+  ExpectRefused("--memory", "--memory goes with attention alone");
+  ExpectRefused("--op attention --mask", "attention is timed without --mask");
+  ExpectRefused("--op attention_backward", "attention_backward is not timed");
+  ExpectRefused("attention --shapes 0x4", "nothing to time");
+  ExpectRefused("attention --head-dims 0", "nothing to time");
+  ExpectRefused("attention --shapes 1000000000x4", "this machine has");
   ExpectRefused("--for 0", "write 90s");
 }
 

@@ -102,12 +102,16 @@ struct BenchOptions {
   std::vector<std::string> subjects;  // empty: both tiers of ours and all peers
   std::vector<std::string> ops = {"softmax"};
   std::vector<std::string> dtypes = {"f32"};
-  std::vector<std::string> shapes;  // "64x1024"; empty, without rows and cols: n = 64, 1024, 32768 and 4M
+  std::vector<std::string> shapes;  // "64x1024"; empty, without rows and cols: those of bench.cc
   std::uint64_t rows = 0;           // with cols one shape more
   std::uint64_t cols = 0;
   double temperature = 1;
   bool mask = false;
-  double seconds = 1;  // for each shape
+  // Of attention, whose shapes are QUERIESxKEYS.
+  std::vector<std::uint64_t> head_dims = {64, 128};
+  std::uint64_t num_heads = 8;
+  bool memory = false;  // what a call takes of it, instead of times
+  double seconds = 1;   // for each shape
   std::uint64_t seed = 1;
   std::filesystem::path json;      // empty: none
   std::filesystem::path markdown;  // likewise

@@ -199,14 +199,15 @@ int Main(int argc, char** argv) {
   BenchOptions bench;
   CLI::App* const bench_command =
       app.add_subcommand("bench", "Time subjects beside one another, beside a copy, and say when that was disturbed");
-  bench_command->add_option("subject,--subject", bench.subjects, "What to time; default assay-fast, assay, all peers");
+  bench_command->add_option("subject,--subject", bench.subjects,
+                            "What to time; default assay-fast, assay, all peers; the word attention: that operation");
   bench_command->add_option("--op", bench.ops, "The operations; default softmax")
       ->delimiter(',')
       ->allow_extra_args(false);
   bench_command->add_option("--dtype", bench.dtypes, "Their types; default f32")
       ->delimiter(',')
       ->allow_extra_args(false);
-  bench_command->add_option("--shapes", bench.shapes, "ROWSxCOLS, e.g. 64x1024,1x4M")
+  bench_command->add_option("--shapes", bench.shapes, "ROWSxCOLS, e.g. 64x1024,1x4M; of attention QUERIESxKEYS")
       ->delimiter(',')
       ->allow_extra_args(false);
   CLI::Option* const bench_rows = AddInteger(bench_command, "--rows", bench.rows, 1, "With --cols: one shape");
@@ -215,13 +216,18 @@ int Main(int argc, char** argv) {
       "--temperature", [&bench](const std::string& text) { bench.temperature = Temperature("--temperature", text); },
       "T, at least 0 or inf; default 1");
   bench_command->add_flag("--mask", bench.mask, "Hide a quarter of the entries by a mask");
+  bench_command->add_option("--head-dims", bench.head_dims, "Attention: its dimensions; default 64,128")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  AddInteger(bench_command, "--heads", bench.num_heads, 1, "Attention: its heads; default 8");
+  bench_command->add_flag("--memory", bench.memory, "Attention: by how much a call raises the peak of memory");
   AddTime(bench_command, "--for", bench.seconds, "How long for each shape (90s, 15m, 8h); default 1s");
   AddInteger(bench_command, "--seed", bench.seed, 0, "Seed of the values and of the order in each round");
   bench_command->add_option("--json", bench.json, "Write the result to this file, in Google Benchmark's format");
   bench_command->add_option("--markdown", bench.markdown, "Write the tables as Markdown to this file");
   bench_command->footer(
       "Examples:\n  assay bench\n  assay bench assay-fast onednn ./my_kernel.so --op softmax,log_softmax --for 5s\n"
-      "  assay bench --shapes 4096x16,64x1024 --json bench.json");
+      "  assay bench --shapes 4096x16,64x1024 --json bench.json\n  assay bench attention --dtype f32,bf16");
 
   FuzzOptions fuzz;
   CLI::App* const fuzz_command = app.add_subcommand("fuzz", "Search for violations with libFuzzer");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `assay bench`: what subjects take for one call after another, beside one another and beside a copy. See BENCH.md.
+// `assay bench`: what subjects take for one call after another, beside one another and beside yardsticks: a copy, for
+// attention the machine's multiplications or its reading. See BENCH.md.
 
 #pragma once
 
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "assay/assay.h"
+#include "reports/bench_attention.h"
 #include "reports/bench_data.h"
 #include "reports/bench_timing.h"
 
@@ -37,21 +39,38 @@ struct BenchLine {
   double deviation_ns = 0;
   double median_cpu_ns = 0;
   std::optional<double> max_err_ulp;
+  // Of attention:
+  double flops = 0;                 // of a call; 0: it is not counted
+  double bytes = 0;                 // of K and V, or of what the yardstick reads; likewise
+  std::optional<double> max_error;  // see AttentionData::MaxError
+
+  double GigaflopsPerSecond() const { return flops / median_ns; }
+  double GigabytesPerSecond() const { return bytes / median_ns; }
 };
 
 struct BenchTable {
   BenchCall call;
-  std::vector<BenchLine> lines;  // both copies first
+  std::optional<AttentionCall> attention;  // then `call` means nothing
+  std::vector<BenchLine> lines;            // yardsticks first
   std::vector<std::string> disturbances;
 
-  double elements() const { return static_cast<double>(call.rows) * static_cast<double>(call.cols); }
+  // What a call makes: entries of a matrix, or tokens.
+  double elements() const;
   // Medians to compare with; NaN where nobody has one.
-  double CopyNs() const;
+  double CopyNs() const;  // of rows
   double FastestPeerNs() const;
+  // What the machine can do, by the yardsticks of attention, per ns; NaN where they are missing.
+  double PeakF32() const;
+  double PeakF64() const;
+  double PeakRead() const;
 };
 
 // Times the call on all entrants. Throws BadBenchCall.
 BenchTable RunBench(const BenchCall& call, const std::vector<Entrant>& entrants, const TimingOptions& options);
+BenchTable RunBench(const AttentionCall& call, const std::vector<Entrant>& entrants, const TimingOptions& options);
+
+// Times what the lines that are not skipped call, in their order, and fills them; the first is watched for drift.
+void TimeLines(std::vector<Contestant>& contestants, const TimingOptions& options, BenchTable* table);
 
 // What the machine and the build are; for the head of the table and the JSON.
 struct BenchContext {
@@ -68,6 +87,7 @@ struct BenchContext {
 
 // "softmax f32 1024x64, T = 0.7, masked".
 std::string TitleOf(const BenchCall& call);
+std::string TitleOf(const BenchTable& table);
 
 // The table as text of at most 100 columns, and as Markdown.
 std::string BenchText(const BenchTable& table);

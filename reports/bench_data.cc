@@ -3,8 +3,6 @@
 #include "reports/bench_data.h"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -33,16 +31,9 @@ void CheckSize(const BenchCall& call) {
   }
   std::size_t entries = 0;
   std::size_t bytes = 0;
-  const auto memory =
-      static_cast<std::size_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   const bool overflows = __builtin_mul_overflow(call.rows, call.cols, &entries) ||
                          __builtin_mul_overflow(entries, 6 * BytesOf(call.dtype), &bytes);
-  if (overflows || bytes > memory / 2) {
-    throw BadBenchCall(fmt::format(
-        "the shape {}x{} needs {} of memory; this machine has {:.1f} GiB", call.rows, call.cols,
-        overflows ? "more than 2^64 bytes" : fmt::format("{:.1f} GiB", static_cast<double>(bytes) * 0x1p-30),
-        static_cast<double>(memory) * 0x1p-30));
-  }
+  CheckMemory(fmt::format("{}x{}", call.rows, call.cols).c_str(), overflows, bytes);
 }
 
 assay_op ForwardOf(assay_op op) {
@@ -60,27 +51,6 @@ oracle::Format FormatOf(assay_dtype dtype) {
 std::ptrdiff_t Index(std::size_t i) { return static_cast<std::ptrdiff_t>(i); }
 
 }  // namespace
-
-// Whole pages of its own, and more behind them than any subject may declare to read too far.
-class BenchData::Buffer {
- public:
-  explicit Buffer(std::size_t bytes) : size_(bytes), mapped_(bytes + (std::size_t{1} << 20)) {
-    data_ = ::mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (data_ == MAP_FAILED) throw BadBenchCall(fmt::format("no {} bytes of memory are free", bytes));
-    std::memset(data_, 0, size_);  // every page is there before anything is timed
-  }
-  ~Buffer() { ::munmap(data_, mapped_); }
-  Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
-
-  void* data() const { return data_; }
-  std::size_t size() const { return size_; }
-
- private:
-  std::size_t size_;
-  std::size_t mapped_;
-  void* data_ = nullptr;
-};
 
 void CheckCall(const BenchCall& call) {
   CheckSize(call);
@@ -139,8 +109,8 @@ BenchData::BenchData(const BenchCall& call) : call_(call) {
 
 BenchData::~BenchData() = default;
 
-BenchData::Buffer& BenchData::Add(std::size_t bytes) {
-  buffers_.push_back(std::make_unique<Buffer>(bytes));
+BenchBuffer& BenchData::Add(std::size_t bytes) {
+  buffers_.push_back(std::make_unique<BenchBuffer>(bytes));
   return *buffers_.back();
 }
 

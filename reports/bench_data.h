@@ -15,6 +15,7 @@
 
 #include "assay/assay.h"
 #include "oracle/oracle.h"
+#include "reports/bench_buffer.h"
 #include "subjects/case.h"
 
 namespace assay::reports {
@@ -59,9 +60,7 @@ class BenchData {
   std::optional<double> MaxErrUlp();
 
  private:
-  class Buffer;
-
-  Buffer& Add(std::size_t bytes);
+  BenchBuffer& Add(std::size_t bytes);
   assay_const_matrix AddMatrix(std::size_t cols, std::size_t element_bytes);
   void FillNormal(const assay_const_matrix& matrix, std::uint64_t stream);
   void FillSaved();
@@ -71,8 +70,8 @@ class BenchData {
   BenchCall call_;
   assay_row_args args_ = {};
   std::size_t out_cols_ = 0;
-  std::vector<std::unique_ptr<Buffer>> buffers_;
-  Buffer* copy_ = nullptr;
+  std::vector<std::unique_ptr<BenchBuffer>> buffers_;
+  BenchBuffer* copy_ = nullptr;
   std::map<std::size_t, std::vector<oracle::Exact>> exact_;  // by row, once asked for
 };
 

@@ -81,7 +81,7 @@ json ContextJson(const BenchContext& context, const std::vector<BenchTable>& tab
   for (const Entrant& entrant : context.entrants) versions[entrant.name] = entrant.version;
   json disturbances = json::object();
   for (const BenchTable& table : tables) {
-    if (!table.disturbances.empty()) disturbances[TitleOf(table.call)] = table.disturbances;
+    if (!table.disturbances.empty()) disturbances[TitleOf(table)] = table.disturbances;
   }
   const std::string governor = FirstLine("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
   return {{"date", context.date},
@@ -107,7 +107,7 @@ json ContextJson(const BenchContext& context, const std::vector<BenchTable>& tab
 }
 
 std::string RunName(const BenchTable& table, const BenchLine& line) {
-  std::string name = TitleOf(table.call);
+  std::string name = TitleOf(table);
   for (char& letter : name) letter = letter == ' ' ? '/' : letter;
   std::erase(name, ',');
   return name + "/" + line.name;
@@ -140,6 +140,17 @@ json Aggregate(json entry, const std::string& what, double real, double cpu, std
   return entry;
 }
 
+// Of attention: what is done and read in a second, and its share of what the machine can.
+void AddRates(const BenchTable& table, const BenchLine& line, json* median) {
+  const auto add = [&](const char* name, double rate, double peak, const char* share) {
+    if (rate > 0) (*median)[name] = 1e9 * rate;
+    if (rate > 0 && std::isfinite(peak)) (*median)[share] = rate / peak;
+  };
+  add("flops_per_second", line.GigaflopsPerSecond(), table.PeakF32(), "share_of_f32_fma");
+  add("flops_per_second", line.GigaflopsPerSecond(), table.PeakF64(), "share_of_f64_fma");
+  add("bytes_per_second", line.GigabytesPerSecond(), table.PeakRead(), "share_of_read");
+}
+
 void AddLine(const BenchTable& table, const BenchLine& line, std::size_t family, std::size_t instance, json& list) {
   json entry = Entry(table, line, family, instance);
   if (!line.skipped.empty()) {
@@ -161,11 +172,16 @@ void AddLine(const BenchTable& table, const BenchLine& line, std::size_t family,
   entry["cpu_time"] = cpu / rounds;
   entry["items_per_second"] = 1e9 * table.elements() / (real / rounds);
   if (line.max_err_ulp && std::isfinite(*line.max_err_ulp)) entry["max_err_ulp"] = *line.max_err_ulp;
+  if (line.max_error && std::isfinite(*line.max_error)) entry["max_error"] = *line.max_error;
   list.push_back(entry);
   json median = Aggregate(entry, "median", line.median_ns, line.median_cpu_ns, line.timings.size());
   median["items_per_second"] = 1e9 * table.elements() / line.median_ns;
-  median["ns_per_element"] = line.median_ns / table.elements();
-  if (std::isfinite(table.CopyNs())) median["times_copy"] = line.median_ns / table.CopyNs();
+  if (table.attention) {
+    AddRates(table, line, &median);
+  } else {
+    median["ns_per_element"] = line.median_ns / table.elements();
+    if (std::isfinite(table.CopyNs())) median["times_copy"] = line.median_ns / table.CopyNs();
+  }
   if (std::isfinite(table.FastestPeerNs())) median["times_fastest_peer"] = line.median_ns / table.FastestPeerNs();
   list.push_back(std::move(median));
   entry.erase("items_per_second");

@@ -41,7 +41,7 @@ std::string Drift(std::span<const double> copy) {
   const double change = most - least;
   if (!(change > kMaxDrift * least && change > kDriftDeviations * ErrorOfMedian(Median(spreads), n))) return {};
   return fmt::format(
-      "the copy's own time drifted by {:.0f} % between quarters of the run, more than its spread explains",
+      "the yardstick's own time drifted by {:.0f} % between quarters of the run, more than its spread explains",
       100 * change / least);
 }
 
