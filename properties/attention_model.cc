@@ -73,9 +73,10 @@ QueryModel ModelOf(const Case& c, const Tensor& q, const Tensor& k, std::size_t 
 constexpr double kOutwards = 1 + 0x1p-30;
 
 // p of the saved LSE, not below the real value; infinite where that is far beyond 1.
-double SavedShare(const QueryModel& query, std::size_t j, double saved_lse) {
+double SavedShare(const QueryModel& query, std::size_t head_dim, std::size_t j, double saved_lse) {
   if (query.visible[j] == 0 || saved_lse == -kInf) return 0;
-  const long double exponent = query.z[j] - static_cast<long double>(saved_lse) + static_cast<long double>(query.blur);
+  const long double exponent =
+      query.z[j] - static_cast<long double>(saved_lse) + static_cast<long double>(BlurOf(head_dim, query.size[j]));
   return static_cast<double>(std::exp(exponent + std::fabs(exponent) * 0x1p-60L)) * kOutwards;
 }
 
@@ -144,7 +145,7 @@ void ForEachGradientPair(const Case& c, const AttentionModel& model, Visit visit
       const double u = std::fabs(upstream(n, h, i, e));
       inner += u * std::fabs(v(n, h / GroupSize(a), j, e)) + u * std::fabs(saved_out(n, h, i, e));
     }
-    visit(n, h, i, j, query, std::fabs(lse), SavedShare(query, j, lse), inner * kOutwards);
+    visit(n, h, i, j, query, std::fabs(lse), SavedShare(query, a.head_dim, j, lse), inner * kOutwards);
   });
 }
 
