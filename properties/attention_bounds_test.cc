@@ -84,7 +84,7 @@ TEST(AttentionBoundsTest, TheLawsOwnMagnitudesAreTheOracles) {
         if (truth.said[i] != Said::kValue || !(own.scores[i] < 0x1p20) || !(own.weight[i] < 1e300)) continue;
         const std::string name = PlaceText(c, truth.role, i);
         ASSERT_NEAR(own.scores[i], truth.scores[i], 0x1p-25 * own.scores[i]) << name << ", case " << k;
-        ASSERT_GE(own.weight[i], truth.weight[i] * (1 - 0x1p-20)) << name << ", case " << k;
+        ASSERT_GE(own.weight[i] + 1e-300, truth.weight[i] * (1 - 0x1p-20)) << name << ", case " << k;
         ASSERT_LE(own.weight[i], truth.weight[i] * (1 + 0x1p-18) + 1e-300) << name << ", case " << k;
         ++compared;
       }

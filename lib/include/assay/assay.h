@@ -317,7 +317,10 @@ typedef struct assay_row_kernel {
  * S is the largest, over the visible pairs that the result depends on, of |scale| sum_d |q_id k_jd| + |bias_ij|, for
  * gradients under a softcap times 1 + 2 / softcap, since the slope bends so much. n is J; of dq and dbias J + E, of dk and
  * dv I (H / G) + E. W: of out sum_j p_ij |v_je|; of lse 1 + |lse|; of a gradient the sum of the absolute values of everything
- * its formula above adds, products multiplied out, with f_ij as 1. */
+ * its formula above adds, products multiplied out, with f_ij as 1.
+ * Where (scores + scores_dim D) S is 1 or more, shares may be anything: of out only W + max_j |v_je| is asked then, of gradients
+ * nothing; nor is anything asked of a gradient where a p_ij is beyond the largest float (F64: double), as no forward pass
+ * saves it. */
 typedef struct assay_attention_claim {
   int32_t kind; /* assay_claim_kind; CORRECTLY_ROUNDED as BOUND of 0.5 ULP alone */
   int32_t reserved;
