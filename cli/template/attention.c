@@ -55,7 +55,7 @@ assay_subject_v1(void) {
       .version = "0.1",
       .description = "A loop over queries and keys that subtracts the maximum.",
       .features = ASSAY_FEATURE_CAUSAL | ASSAY_FEATURE_GROUPED_HEADS, /* and what else it can do */
-      .attention = {.run = run}, /* .claims[ASSAY_F32] = {ASSAY_CLAIM_BOUND, .max_ulp = 1, ...} says how accurate it is */
+      .attention = {.run = run}, /* .claims[ASSAY_F32] = {ASSAY_CLAIM_BOUND, ...} says how accurate it is */
   };
   return &subject;
 }
