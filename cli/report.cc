@@ -186,6 +186,9 @@ int Report(const ReportOptions& options) {
   report.published =
       reports::JudgePublished(reports::ReadPublished(reports::BuiltInPublishedJson()), *subjects.front(), options.tier);
   report.special_values = reports::MeasureSpecialValues(measured, options.tier);
+  reports::ScoreOptions scores;
+  scores.seed = options.seed;
+  report.scores = reports::DrawScoreStatistics(scores);
   if (!options.logits.empty()) {
     progress.Show(options.logits.string());
     report.user_logits.push_back(

@@ -8,6 +8,7 @@
 #include "reports/figures.h"
 #include "reports/html_parts.h"
 #include "reports/report.h"
+#include "reports/score_figure.h"
 #include "reports/text.h"
 
 namespace assay::reports {
@@ -63,6 +64,14 @@ std::string FiguresSection(const Figures& figures) {
   return html + "</section>\n";
 }
 
+std::string ScoresSection(const ScoreStatistics& statistics) {
+  const ScoreFigure figure = PrepareScores(statistics);
+  return fmt::format("<figure>\n{}<p><b>{}</b></p>\n<figcaption>{} Bars: ± {} standard errors.</figcaption></figure>\n",
+                     Chart("score-statistics", ScoresSvg(figure), ScoresSpec(figure)),
+                     EscapeHtml(ScoreSentence(statistics)), EscapeHtml(ScoreCaption(statistics)),
+                     ScoreFigure::kBarErrors);
+}
+
 // A section and its entry in the list of contents.
 class Page {
  public:
@@ -93,6 +102,9 @@ Page BuildPage(const Report& report) {
   if (is_measured) page.Section("accuracy", "Accuracy", HtmlAccuracy(report.measured));
   if (!report.laws.empty()) {
     page.Section("laws", "Why softmax", "Why softmax: what each alternative breaks", HtmlLaws(report.laws));
+  }
+  if (!report.scores.unscaled.empty()) {
+    page.Section("scores", "Why √d", "Why attention divides by √d", ScoresSection(report.scores));
   }
   if (!report.published.empty()) page.Section("published", "Published examples", HtmlPublished(report.published));
   if (!report.special_values.empty()) {

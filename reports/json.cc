@@ -96,6 +96,24 @@ json GapsJson(const MeasureResult& measured) {
   return list;
 }
 
+json EstimateJson(const Estimate& e) { return {{"mean", e.mean}, {"standard_error", e.standard_error}}; }
+
+json ScoresJson(const ScoreStatistics& statistics) {
+  if (statistics.unscaled.empty()) return nullptr;
+  json points = json::array();
+  for (const auto* curve : {&statistics.unscaled, &statistics.scaled}) {
+    for (const ScorePoint& p : *curve) {
+      points.push_back({{"head_dim", p.head_dim},
+                        {"scale", p.scale},
+                        {"variance", EstimateJson(p.variance)},
+                        {"largest_share", EstimateJson(p.largest_share)},
+                        {"entropy", EstimateJson(p.entropy)},
+                        {"gradient_norm", EstimateJson(p.gradient_norm)}});
+    }
+  }
+  return {{"seed", statistics.seed}, {"keys", statistics.keys}, {"rows", statistics.rows}, {"points", points}};
+}
+
 const char* ClaimName(ClaimVerdict verdict) {
   switch (verdict) {
     case ClaimVerdict::kHolds:
@@ -195,6 +213,7 @@ std::string ToJson(const Report& report) {
                   {"histogram", HistogramJson(PrepareFigures(report.measured))},
                   {"error_against_gap", GapsJson(report.measured)},
                   {"laws", laws},
+                  {"score_statistics", ScoresJson(report.scores)},
                   {"published", PublishedJson(report.published)},
                   {"special_values", special},
                   {"user_logits", UserJson(report.user_logits)}};

@@ -9,6 +9,7 @@
 #include "reports/figures.h"
 #include "reports/law_matrix.h"
 #include "reports/report.h"
+#include "reports/score_figure.h"
 #include "reports/text.h"
 
 namespace assay::reports {
@@ -126,6 +127,23 @@ std::string Laws(const std::vector<LawRow>& laws) {
   return unjudged.empty() ? md : md + "\n### Not applicable or undecided\n\n" + unjudged;
 }
 
+std::string Scores(const ScoreStatistics& statistics) {
+  std::string md = EscapeMarkdown(ScoreSentence(statistics)) + "\n\n";
+  md += Head({"d", "scale", "variance", "largest share", "entropy (nats)", "of log n", "gradient"}, "rlrrrrr");
+  const ScoreFigure figure = PrepareScores(statistics);
+  const auto add = [&](const std::vector<ScorePoint>& points, const char* scale,
+                       const std::vector<Estimate>& of_log_n) {
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      const ScorePoint& p = points[i];
+      md += Row({std::to_string(p.head_dim), scale, EstimateText(p.variance), EstimateText(p.largest_share),
+                 EstimateText(p.entropy), EstimateText(of_log_n[i]), EstimateText(p.gradient_norm)});
+    }
+  };
+  add(statistics.unscaled, "1", figure.panels[2].unscaled);
+  add(statistics.scaled, "1/√d", figure.panels[2].scaled);
+  return md + "\nMean ± standard error. " + EscapeMarkdown(ScoreCaption(statistics)) + "\n";
+}
+
 std::string Published(const std::vector<PublishedResult>& results) {
   const PublishedCounts counts = CountPublished(results);
   std::string md = fmt::format(
@@ -205,6 +223,7 @@ std::string ToMarkdown(const Report& report) {
   }
   for (const UserLogits& user : report.user_logits) md += User(user);
   if (!report.laws.empty()) md += "\n## Which law each one breaks\n\n" + Laws(report.laws);
+  if (!report.scores.unscaled.empty()) md += "\n## Why attention divides by √d\n\n" + Scores(report.scores);
   if (!report.published.empty()) md += "\n## Published examples\n\n" + Published(report.published);
   if (!report.special_values.empty()) md += "\n## Special values\n\n" + Special(report.special_values);
   return md + Foot(report.provenance);

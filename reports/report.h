@@ -13,6 +13,7 @@
 
 #include "reports/measure.h"
 #include "reports/published.h"
+#include "reports/score_statistics.h"
 #include "reports/special_values.h"
 #include "reports/user_logits.h"
 
@@ -55,6 +56,7 @@ struct Report {
   std::vector<PublishedResult> published;
   std::vector<SpecialValue> special_values;
   std::vector<UserLogits> user_logits;  // empty: none were given
+  ScoreStatistics scores;
 };
 
 // The verdict on the first subject measured, in one sentence, judged by the claim that it makes.

@@ -56,6 +56,11 @@ TEST(SchemaTest, WhatIsNoReportIsNot) {
       R"([{"op": "replace", "path": "/measurements/0/max_ulp", "value": "large"}])",
       R"([{"op": "replace", "path": "/measurements/0/worst/x", "value": "1.5"}])",
       R"([{"op": "replace", "path": "/published/examples/0/claim_verdict", "value": "perhaps"}])",
+      R"([{"op": "remove", "path": "/score_statistics"}])",
+      R"([{"op": "remove", "path": "/score_statistics/seed"}])",
+      R"([{"op": "replace", "path": "/score_statistics/points/0/head_dim", "value": 0}])",
+      R"([{"op": "replace", "path": "/score_statistics/points/0/entropy", "value": 4.1}])",
+      R"([{"op": "replace", "path": "/score_statistics/points/0/variance/mean", "value": "inf"}])",
       R"([{"op": "remove", "path": "/user_logits/0/dtype"}])",
       R"([{"op": "replace", "path": "/user_logits/0/temperature", "value": -1}])"};
   for (const char* change : changes) EXPECT_NE(Problems(good.patch(json::parse(change))), "") << change;

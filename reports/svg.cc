@@ -10,6 +10,7 @@
 
 #include "reports/figures.h"
 #include "reports/report.h"
+#include "reports/score_figure.h"
 #include "reports/text.h"
 
 namespace assay::reports {
@@ -121,6 +122,63 @@ std::string HistogramSvg(const Figures& figures) {
                        x + 4, bottom + 8, EscapeHtml(figures.bins[bin]));
   }
   svg += Text(kLeft + kPlotWidth / 2, bottom + 76, "middle", "error (ULP)");
+  return svg + "</svg>\n";
+}
+
+std::string ScoresSvg(const ScoreFigure& figure) {
+  constexpr double kTop = 34;
+  constexpr double kPanelWidth = 300;
+  constexpr double kPanelHeight = 150;
+  constexpr double kStepX = 376;
+  constexpr double kStepY = 220;
+  if (figure.panels.empty()) return Open(40, "No score statistics") + "</svg>\n";
+  const auto rows = static_cast<double>((figure.panels.size() + 1) / 2);
+  const double height = kTop + kStepY * rows + 26;
+  const Stroke strokes[] = {StrokeOf(1), StrokeOf(0)};  // the mistake's and ours, as in the first figure
+  std::string svg = Open(height, "Scores and their softmax against head_dim, with and without division by its root");
+  const double octaves = std::max(1.0, std::log2(static_cast<double>(figure.head_dims.back())));
+  for (std::size_t i = 0; i < figure.panels.size(); ++i) {
+    const ScorePanel& panel = figure.panels[i];
+    const double left = kLeft + kStepX * static_cast<double>(i % 2);
+    const double bottom = kTop + kStepY * static_cast<double>(i / 2) + kPanelHeight;
+    const auto x = [&](std::size_t d) { return left + kPanelWidth * std::log2(static_cast<double>(d)) / octaves; };
+    const auto y = [&](double value) {
+      const double v = std::clamp(value, panel.bottom, panel.top);
+      return bottom - kPanelHeight * (panel.is_log ? std::log(v / panel.bottom) / std::log(panel.top / panel.bottom)
+                                                   : (v - panel.bottom) / (panel.top - panel.bottom));
+    };
+    svg += Text(left, bottom - kPanelHeight - 12, "start", panel.title, " font-weight=\"600\"");
+    for (const double tick : panel.ticks) {
+      svg += Line(left, y(tick), left + kPanelWidth, y(tick), kGrid);
+      svg += Text(left - 6, y(tick) + 4, "end", fmt::format("{}", tick));
+    }
+    svg += Line(left, bottom, left + kPanelWidth, bottom, kAxis);
+    for (const std::size_t d : figure.dim_ticks) {
+      svg += Line(x(d), bottom, x(d), bottom + 5, kAxis);
+      svg += Text(x(d), bottom + 18, "middle", std::to_string(d));
+    }
+    svg += Text(left + kPanelWidth / 2, bottom + 36, "middle", "head_dim d");
+    const std::vector<Estimate>* const curves[] = {&panel.unscaled, &panel.scaled};
+    for (std::size_t c = 0; c < 2; ++c) {
+      const std::string style = fmt::format("stroke=\"{}\" stroke-width=\"1.8\"", strokes[c].colour);
+      std::string points;
+      for (std::size_t at = 0; at < curves[c]->size(); ++at) {
+        const Estimate& e = (*curves[c])[at];
+        const double bar = ScoreFigure::kBarErrors * e.standard_error;
+        const double px = x(figure.head_dims[at]);
+        points += fmt::format("{:.1f},{:.1f} ", px, y(e.mean));
+        svg += Line(px, y(e.mean - bar), px, y(e.mean + bar), style.c_str());
+      }
+      svg += fmt::format("<polyline fill=\"none\" {} points=\"{}\"/>\n", style, points);
+    }
+  }
+  const char* const labels[] = {ScoreFigure::kUnscaled, ScoreFigure::kScaled};
+  for (std::size_t c = 0; c < 2; ++c) {
+    const double x = kLeft + 120 * static_cast<double>(c);
+    svg += Line(x, height - 16, x + 28, height - 16,
+                fmt::format("stroke=\"{}\" stroke-width=\"1.8\"", strokes[c].colour).c_str());
+    svg += Text(x + 36, height - 12, "start", labels[c]);
+  }
   return svg + "</svg>\n";
 }
 

@@ -75,6 +75,10 @@ inline Report FilledReport() {
                  {kHostile, "control", "order", "Order is kept.", "undecided", "no \"word\" on it", ""}};
   report.published = JudgePublished(ReadPublished(BuiltInPublishedJson()), right, oracle::Tier::kBulk);
   report.special_values = MeasureSpecialValues(subjects, oracle::Tier::kBulk);
+  ScoreOptions scores;
+  scores.rows = 4;
+  scores.max_head_dim = 16;
+  report.scores = DrawScoreStatistics(scores);
   NpyArray array;
   array.cols = 3;
   array.dtype = "<f8";

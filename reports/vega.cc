@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "reports/figures.h"
+#include "reports/score_figure.h"
 #include "reports/text.h"
 
 namespace assay::reports {
@@ -104,6 +105,66 @@ std::string HistogramSpec(const Figures& figures) {
                 {"x", x},
                 {"y", y},
                 {"tooltip", {{{"field", "subject"}}, {{"field", "error"}}, {{"field", "share"}, {"format", ".3%"}}}}}}}
+      .dump();
+}
+
+std::string ScoresSpec(const ScoreFigure& figure) {
+  const json labels = {ScoreFigure::kUnscaled, ScoreFigure::kScaled};
+  const json colours = {StrokeOf(1).colour, StrokeOf(0).colour};  // the mistake's and ours, as in the first figure
+  const json color = {{"field", "scores"},
+                      {"type", "nominal"},
+                      {"scale", {{"domain", labels}, {"range", colours}}},
+                      {"legend",
+                       {{"title", nullptr},
+                        {"orient", "bottom"},
+                        {"symbolType", "stroke"},
+                        {"symbolStrokeWidth", 3},
+                        {"symbolSize", 200}}}};
+  const json x = {{"field", "d"},
+                  {"type", "quantitative"},
+                  {"title", "head_dim d"},
+                  {"scale", {{"type", "log"}, {"base", 2}, {"nice", false}}},
+                  {"axis", {{"values", figure.dim_ticks}, {"labelOverlap", "greedy"}, {"format", "~d"}}}};
+  json panels = json::array();
+  for (const ScorePanel& panel : figure.panels) {
+    json values = json::array();
+    const auto add = [&](const char* scores, const std::vector<Estimate>& curve) {
+      for (std::size_t i = 0; i < curve.size(); ++i) {
+        const double bar = ScoreFigure::kBarErrors * curve[i].standard_error;
+        values.push_back({{"scores", scores},
+                          {"d", figure.head_dims[i]},
+                          {"mean", curve[i].mean},
+                          {"low", std::max(curve[i].mean - bar, panel.bottom)},
+                          {"high", std::min(curve[i].mean + bar, panel.top)},
+                          {"mean ± standard error", EstimateText(curve[i])}});
+      }
+    };
+    add(ScoreFigure::kUnscaled, panel.unscaled);
+    add(ScoreFigure::kScaled, panel.scaled);
+    const json y = {{"field", "mean"},
+                    {"type", "quantitative"},
+                    {"title", nullptr},
+                    {"scale", {{"type", panel.is_log ? "log" : "linear"}, {"domain", {panel.bottom, panel.top}}}},
+                    {"axis", {{"values", panel.ticks}, {"format", "~g"}}}};
+    json low = y;
+    low["field"] = "low";
+    const json bars = {{"mark", {{"type", "rule"}, {"strokeWidth", 1.2}}},
+                       {"encoding", {{"x", x}, {"y", low}, {"y2", {{"field", "high"}}}, {"color", color}}}};
+    const json curves = {
+        {"mark", {{"type", "line"}, {"strokeWidth", 1.8}, {"point", {{"size", 16}}}}},
+        {"encoding",
+         {{"x", x},
+          {"y", y},
+          {"color", color},
+          {"tooltip", {{{"field", "scores"}}, {{"field", "d"}}, {{"field", "mean ± standard error"}}}}}}};
+    panels.push_back(
+        {{"title", panel.title}, {"height", 170}, {"data", {{"values", values}}}, {"layer", {bars, curves}}});
+  }
+  return json{{"$schema", kSchema},
+              {"columns", 2},
+              {"spacing", 24},
+              {"concat", panels},
+              {"resolve", {{"scale", {{"color", "shared"}}}, {"legend", {{"color", "shared"}}}}}}
       .dump();
 }
 

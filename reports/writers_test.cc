@@ -58,7 +58,7 @@ TEST(WritersTest, HtmlEscapesWhatItShows) {
   EXPECT_NE(html.find("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;"), std::string::npos);
   // The charting library's own code may name the element; nothing before it does.
   const std::string shown = html.substr(0, html.find("id=\"vega-licence\""));
-  EXPECT_LE(CountOf(shown, "<script"), 3u);
+  EXPECT_LE(CountOf(shown, "<script"), 4u);  // the figures' specifications, and what this is the id of
   EXPECT_EQ(html.find("<!--"), std::string::npos);
 }
 
@@ -73,7 +73,8 @@ TEST(WritersTest, HtmlAsksTheNetworkForNothing) {
 
 TEST(WritersTest, HtmlHasEverySection) {
   const std::string html = ToHtml(Filled());
-  for (const char* id : {"figures", "yours", "accuracy", "laws", "published", "special", "ulp", "provenance"}) {
+  for (const char* id :
+       {"figures", "yours", "accuracy", "laws", "scores", "published", "special", "ulp", "provenance"}) {
     EXPECT_NE(html.find(std::string("<section id=\"") + id + "\">"), std::string::npos) << id;
     EXPECT_NE(html.find(std::string("href=\"#") + id + "\""), std::string::npos) << id;
   }
@@ -140,6 +141,32 @@ TEST(WritersTest, EveryWriterNamesTheTemperatureOfTheUsersLogits) {
   EXPECT_EQ(nlohmann::json::parse(ToJson(report))["user_logits"][0]["temperature"], 0.7);
   report.user_logits[0].temperature = std::numeric_limits<double>::infinity();
   EXPECT_EQ(nlohmann::json::parse(ToJson(report))["user_logits"][0]["temperature"], "inf");
+}
+
+TEST(WritersTest, EveryWriterHasTheScoreStatistics) {
+  const std::string html = ToHtml(Filled());
+  EXPECT_NE(html.find("id=\"score-statistics\""), std::string::npos);
+  EXPECT_NE(html.find("<p><b>The variance of q·k is d ("), std::string::npos);
+  EXPECT_NE(html.find("Means over 4 rows of 64 keys, seed 1."), std::string::npos);
+  const std::string md = ToMarkdown(Filled());
+  EXPECT_NE(md.find("Means over 4 rows of 64 keys, seed 1."), std::string::npos);
+  for (const char* row : {"\n| 1 | 1 | ", "\n| 16 | 1 | ", "\n| 1 | 1/√d | ", "\n| 16 | 1/√d | "}) {
+    EXPECT_EQ(CountOf(md, row), 1u) << row;
+  }
+  const auto json = nlohmann::json::parse(ToJson(Filled()))["score_statistics"];
+  EXPECT_EQ(json["rows"], 4);
+  ASSERT_EQ(json["points"].size(), 10u);
+  EXPECT_EQ(json["points"][9]["head_dim"], 16);
+  EXPECT_EQ(json["points"][9]["scale"], 0.25);
+  EXPECT_EQ(json["points"][9]["entropy"]["mean"], Filled().scores.scaled.back().entropy.mean);
+}
+
+TEST(WritersTest, WithoutScoreStatisticsThereIsNoSectionOfThem) {
+  Report report = Filled();
+  report.scores = {};
+  EXPECT_EQ(ToHtml(report).find("id=\"scores\""), std::string::npos);
+  EXPECT_EQ(ToMarkdown(report).find("attention divides"), std::string::npos);
+  EXPECT_TRUE(nlohmann::json::parse(ToJson(report))["score_statistics"].is_null());
 }
 
 TEST(WritersTest, VerdictSpeaksOfTheFirstSubject) {

@@ -13,10 +13,17 @@
     const font = "system-ui, sans-serif";
     const narrow = width < 560; // a phone: shorter titles, one column of legend
     const faceted = Boolean(spec.encoding && spec.encoding.row);
+    const panels = Boolean(spec.concat); // in a grid, each with axes of its own
     const copy = structuredClone(spec);
-    copy.autosize = faceted ? { type: "pad" } : { type: "fit-x", contains: "padding" };
-    copy.width = faceted ? width - 56 : width - 6;
-    if (narrow) {
+    copy.autosize = faceted || panels ? { type: "pad" } : { type: "fit-x", contains: "padding" };
+    if (panels) {
+      copy.columns = narrow ? 1 : copy.columns;
+      const each = Math.floor((width - copy.spacing * (copy.columns - 1)) / copy.columns) - 52;
+      for (const panel of copy.concat) panel.width = each;
+    } else {
+      copy.width = faceted ? width - 56 : width - 6;
+    }
+    if (narrow && !panels) {
       const legend = copy.layer && copy.layer[1].encoding.color.legend;
       if (legend) legend.columns = 1;
       if (faceted) copy.encoding.x.title = "error (ULP)";
@@ -26,6 +33,7 @@
       background: "transparent",
       font,
       view: { stroke: null },
+      title: { color: ink, fontSize: 13, fontWeight: 600, anchor: "start", frame: "group" },
       mark: { color: ink },
       rule: { color: ink },
       axis: { labelColor: quiet, titleColor: ink, gridColor: line, domainColor: quiet, tickColor: quiet,
