@@ -21,6 +21,7 @@
 #include "reports/measure.h"
 #include "reports/npy.h"
 #include "reports/text.h"
+#include "subjects/peers/find.h"
 #include "subjects/registry.h"
 
 namespace assay::cli {
@@ -35,7 +36,7 @@ const std::vector<std::string> kDefaultSubjects = {"assay", "scalar", "unshifted
 
 std::string KindOf(const std::string& name) {
   const subjects::BuiltIn* built_in = subjects::FindBuiltIn(name);
-  if (built_in == nullptr) return "yours";
+  if (built_in == nullptr) return subjects::FindPeer(name) != nullptr ? "peer" : "yours";
   switch (built_in->kind) {
     case subjects::Kind::kOurs:
       return "ours";

@@ -27,7 +27,7 @@ namespace assay::reports {
 // A subject to measure. `name` is what `--subject` takes: a built-in's name or a path.
 struct Measured {
   std::string name;
-  std::string kind;  // "ours", "reference", "control", "faulty", "yours": shown in tables
+  std::string kind;  // "ours", "reference", "control", "faulty", "peer", "yours": shown in tables
   subjects::Subject* subject = nullptr;
 };
 
