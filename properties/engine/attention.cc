@@ -70,7 +70,8 @@ Attention Sizes(Random& random) {
   sequences();
   dims();
   // Sizes are drawn again rather than cut, so that they stay those that matter.
-  const std::size_t limit = OneIn(10, random) ? std::size_t{1} << 18 : std::size_t{1} << 14;
+  const std::uint64_t kind = random.Below(100);
+  const std::size_t limit = std::size_t{1} << (kind == 0 ? 18 : kind < 10 ? 14 : 12);
   for (a.num_heads = a.num_kv_heads * group; WorkOf(a) > limit; a.num_heads = a.num_kv_heads * group) {
     switch (random.Below(5)) {
       case 0:

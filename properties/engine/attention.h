@@ -13,8 +13,8 @@
 namespace assay::properties {
 
 // Any case of the operation and dtype: sizes around lanes and tiles, visibility of every kind, numbers as below. A pure
-// function of its arguments. Pairs of query and key times dimensions are 2^18 at most, mostly 2^14, so that the oracle
-// stays quick.
+// function of its arguments. Pairs of query and key times dimensions are 2^18 at most, mostly 2^12, so that the oracle
+// stays quick: on average they are some 2000.
 subjects::Case DrawAttention(assay_op op, assay_dtype dtype, std::uint64_t key);
 
 // ---- Its parts -----------------------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ TEST(AttentionGeneratorTest, DrawsValidCasesOfBoundedWorkAsAPureFunction) {
     const Attention& a = c.attention;
     const std::size_t work = a.batch * a.num_heads * a.seq_q * a.seq_kv * (a.head_dim + a.value_dim);
     ASSERT_LE(work, std::size_t{1} << 18);
-    large += work > (1 << 14) ? 1 : 0;
+    large += work > (1 << 12) ? 1 : 0;
   }
   EXPECT_GT(large, Many().size() / 100);
   EXPECT_LT(large, Many().size() / 10);
