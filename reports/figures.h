@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The first two figures of the report (the third: score_figure.h), prepared once for the interactive page (Vega-Lite), the static SVG and the Markdown.
+// The first two figures of the report (the third: score_figure.h), prepared once for the interactive page (Vega-Lite),
+// the static SVG and the Markdown.
 
 #pragma once
 

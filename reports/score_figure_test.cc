@@ -96,6 +96,28 @@ TEST(ScoreFigureTest, TheStaticFigureHasTwoCurvesInEveryPanel) {
   EXPECT_EQ(CountOf(svg, "largest share"), 1u);
 }
 
+// Two panels of which every place is known: at 1 and 2, a curve from corner to corner and one halfway up.
+TEST(ScoreFigureTest, PointsStandWhereTheirAxesSay) {
+  ScoreFigure figure;
+  figure.head_dims = {1, 2};
+  const std::vector<Estimate> half = {{0.5, 0.1}, {0.5, 0}};
+  figure.panels = {{"linear", false, 0, 1, {0, 1}, {{0, 0}, {1, 0}}, half},
+                   {"logarithm", true, 1, 4, {1, 4}, {{1, 0}, {4, 0}}, {{2, 0}, {2, 0}}}};
+  const std::string svg = ScoresSvg(figure);
+  for (const char* points : {"points=\"64.0,184.0 364.0,34.0 \"", "points=\"64.0,109.0 364.0,109.0 \"",
+                             "points=\"440.0,184.0 740.0,34.0 \"", "points=\"440.0,109.0 740.0,109.0 \"",
+                             "x1=\"64.0\" y1=\"139.0\" x2=\"64.0\" y2=\"79.0\""}) {  // the bar: 0.2 either way
+    EXPECT_EQ(CountOf(svg, points), 1u) << points;
+  }
+  const auto values = nlohmann::json::parse(ScoresSpec(figure))["concat"][0]["data"]["values"];
+  EXPECT_EQ(values[1]["scores"], "q·k");
+  EXPECT_EQ(values[1]["d"], 2);
+  EXPECT_EQ(values[1]["mean"], 1);
+  EXPECT_EQ(values[2]["scores"], "q·k / √d");
+  EXPECT_DOUBLE_EQ(values[2]["low"], 0.3);
+  EXPECT_DOUBLE_EQ(values[2]["high"], 0.7);
+}
+
 TEST(ScoreFigureTest, NothingDrawnIsAnEmptyFigure) {
   const ScoreFigure figure = PrepareScores({});
   EXPECT_TRUE(figure.panels.empty());

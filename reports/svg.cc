@@ -130,7 +130,7 @@ std::string ScoresSvg(const ScoreFigure& figure) {
   constexpr double kPanelWidth = 300;
   constexpr double kPanelHeight = 150;
   constexpr double kStepX = 376;
-  constexpr double kStepY = 220;
+  constexpr double kStepY = 232;
   if (figure.panels.empty()) return Open(40, "No score statistics") + "</svg>\n";
   const auto rows = static_cast<double>((figure.panels.size() + 1) / 2);
   const double height = kTop + kStepY * rows + 26;
