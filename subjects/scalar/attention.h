@@ -22,8 +22,9 @@ struct AttentionRowSteps : AttentionSteps<Self, RealT, WideT>, AttentionGradient
 template <class Self>
 struct ScalarAttentionSteps : AttentionRowSteps<Self, long double> {};
 
-// The working precision, Real, for dot products, exponentials, hyperbolic tangents and sums; scores are subtracted in
-// Wide. What leaves the range of a Real on its way is computed in Wide. The rows of keys lie in scratch.
+// The working precision, Real, for dot products, exponentials, hyperbolic tangents and the sum of weights; scores are
+// subtracted and values added up in Wide. What leaves the range of a Real on its way is computed in Wide. The rows of
+// keys lie in scratch.
 template <class Self, class Real, class Wide>
 struct TextbookAttentionSteps : AttentionRowSteps<Self, Real, Wide> {
   static constexpr bool kUsesScratch = true;
@@ -45,8 +46,9 @@ struct TextbookAttentionSteps : AttentionRowSteps<Self, Real, Wide> {
       sum += product;
       magnitude += std::fabs(product);
     }
-    // 2^-60: what products lost to underflow is far below a rounding of the sum.
-    if (normal && std::isfinite(magnitude) && magnitude > static_cast<Real>(0x1p-60)) return static_cast<Wide>(sum);
+    // From there on, what products lost to underflow is below a rounding of the sum.
+    constexpr int kLowest = std::numeric_limits<Real>::min_exponent + 2 * std::numeric_limits<Real>::digits + 8;
+    if (normal && std::isfinite(magnitude) && magnitude > std::ldexp(Real{1}, kLowest)) return static_cast<Wide>(sum);
     PlainSum<Wide> wide;
     for (std::size_t i = 0; i < n; ++i) {
       Wide a = 0;
@@ -54,6 +56,14 @@ struct TextbookAttentionSteps : AttentionRowSteps<Self, Real, Wide> {
       if (term(i, &a, &b)) wide.Add(a * b);
     }
     return wide.Value();
+  }
+  // In Wide: shares times values may be as small as they like, and values times 2^k change no bit of it.
+  static Wide Out(const AttentionCall& call, Query at, const KeyRow<Wide>& row, Wide sum, std::size_t dim) {
+    PlainSum<Wide> total;
+    for (std::size_t key = 0; key < call.keys(); ++key) {
+      if (row.z[key] != -HUGE_VAL) total.Add(row.w[key] * Self::V(call, at, key, dim));
+    }
+    return total.Value() / sum;
   }
   static Wide Power(Wide z, Wide top) {
     const Wide difference = z - top;
