@@ -71,7 +71,7 @@ Case Repeated(const Case& c) {
   const bool attention = subjects::IsAttention(c.op);
   const std::size_t count = attention ? c.attention.batch : c.rows;
   const std::size_t work = attention ? AttentionWork(c) : c.rows * c.cols;
-  const std::size_t enough = attention ? 1 << 17 : 1 << 14;
+  const std::size_t enough = attention ? 1 << 16 : 1 << 14;
   const std::size_t most = attention ? 64 : 4096;
   const std::size_t copies = std::max<std::size_t>(1, std::min(enough / work, most / count));
   std::vector<std::size_t> indices;
