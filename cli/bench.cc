@@ -255,6 +255,7 @@ int Bench(const BenchOptions& given) {
     reports::TimingOptions timing;
     timing.seconds = options.seconds;
     timing.seed = options.seed;
+    timing.cpu_time = options.cpu_time;
     std::vector<reports::BenchTable> tables;
     bool timed = false;
     const auto run = [&](const auto& call) {

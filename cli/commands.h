@@ -110,8 +110,9 @@ struct BenchOptions {
   // Of attention, whose shapes are QUERIESxKEYS.
   std::vector<std::uint64_t> head_dims = {64, 128};
   std::uint64_t num_heads = 8;
-  bool memory = false;  // what a call takes of it, instead of times
-  double seconds = 1;   // for each shape
+  bool memory = false;    // what a call takes of it, instead of times
+  double seconds = 1;     // for each shape
+  bool cpu_time = false;  // compare by it
   std::uint64_t seed = 1;
   std::filesystem::path json;      // empty: none
   std::filesystem::path markdown;  // likewise

@@ -222,6 +222,7 @@ int Main(int argc, char** argv) {
   AddInteger(bench_command, "--heads", bench.num_heads, 1, "Attention: its heads; default 8");
   bench_command->add_flag("--memory", bench.memory, "Attention: by how much a call raises the peak of memory");
   AddTime(bench_command, "--for", bench.seconds, "How long for each shape (90s, 15m, 8h); default 1s");
+  bench_command->add_flag("--cpu-time", bench.cpu_time, "Compare by CPU time, where others use the machine as well");
   AddInteger(bench_command, "--seed", bench.seed, 0, "Seed of the values and of the order in each round");
   bench_command->add_option("--json", bench.json, "Write the result to this file, in Google Benchmark's format");
   bench_command->add_option("--markdown", bench.markdown, "Write the tables as Markdown to this file");

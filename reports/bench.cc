@@ -53,7 +53,7 @@ void AddCopies(const BenchData& data, std::vector<BenchLine>& lines, std::vector
   }
 }
 
-void Summarize(BenchLine& line, Contestant& contestant) {
+void Summarize(BenchLine& line, Contestant& contestant, bool cpu_time) {
   std::vector<double> real;
   std::vector<double> cpu;
   for (const Timing& timing : contestant.timings) {
@@ -61,8 +61,8 @@ void Summarize(BenchLine& line, Contestant& contestant) {
     cpu.push_back(timing.cpu_ns);
   }
   line.iterations = contestant.iterations * contestant.timings.size();
-  line.median_ns = Median(real);
-  line.deviation_ns = MedianDeviation(real);
+  line.median_ns = Median(cpu_time ? cpu : real);
+  line.deviation_ns = MedianDeviation(cpu_time ? cpu : real);
   line.median_cpu_ns = Median(cpu);
   line.timings = std::move(contestant.timings);
 }
@@ -130,10 +130,11 @@ double BenchTable::PeakRead() const { return RateOf(*this, kRead); }
 
 void TimeLines(std::vector<Contestant>& contestants, const TimingOptions& options, BenchTable* table) {
   if (contestants.empty()) return;
+  table->cpu_time = options.cpu_time;
   table->disturbances = Disturbances(TimeInterleaved(contestants, 0, options));
   auto contestant = contestants.begin();
   for (BenchLine& line : table->lines) {
-    if (line.skipped.empty()) Summarize(line, *contestant++);
+    if (line.skipped.empty()) Summarize(line, *contestant++, options.cpu_time);
   }
 }
 

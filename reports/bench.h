@@ -53,6 +53,7 @@ struct BenchTable {
   std::optional<AttentionCall> attention;  // then `call` means nothing
   std::vector<BenchLine> lines;            // yardsticks first
   std::vector<std::string> disturbances;
+  bool cpu_time = false;  // medians are of CPU time
 
   // What a call makes: entries of a matrix, or tokens.
   double elements() const;

@@ -129,7 +129,7 @@ BenchTable KnownTable(std::size_t seq_q) {
 
 TEST(BenchTextTest, ShowsSharesOfTheMachinesPeaks) {
   const std::string text = BenchText(KnownTable(5));
-  for (const char* part : {"  FMA f32                               10.0      100       100       200",
+  for (const char* part : {"  FMA f32                              10.0      100       100       200",
                            "  assay-fast                  0.0840   1.19     20.0      20.0      40.0          0.500"
                            "      0.5\n"}) {
     EXPECT_NE(text.find(part), std::string::npos) << text;

@@ -95,13 +95,15 @@ const std::vector<Column>& ColumnsOf(const BenchTable& table) {
   return !table.attention ? rows : table.attention->IsDecode() ? decode : prefill;
 }
 
+const char* Clock(const BenchTable& table) { return table.cpu_time ? ", CPU time" : ""; }
+
 std::size_t Rounds(const BenchTable& table) { return table.lines.empty() ? 0 : table.lines.front().timings.size(); }
 
 }  // namespace
 
 std::string BenchText(const BenchTable& table) {
   const std::vector<Column>& columns = ColumnsOf(table);
-  std::string text = fmt::format("{}, {} rounds\n  {:24}", TitleOf(table), Rounds(table), "subject");
+  std::string text = fmt::format("{}, {} rounds{}\n  {:24}", TitleOf(table), Rounds(table), Clock(table), "subject");
   for (const Column& column : columns) text += fmt::format(" {:>{}}", column.text, column.width);
   text += "\n";
   for (const BenchLine& line : table.lines) {
@@ -131,7 +133,7 @@ std::string BenchMarkdown(const BenchContext& context, const std::vector<BenchTa
   for (const BenchTable& table : tables) {
     const std::vector<Column>& columns = ColumnsOf(table);
     std::string rule = "| - |";
-    text += fmt::format("\n**{}**, {} rounds\n\n| subject |", TitleOf(table), Rounds(table));
+    text += fmt::format("\n**{}**, {} rounds{}\n\n| subject |", TitleOf(table), Rounds(table), Clock(table));
     for (const Column& column : columns) {
       text += fmt::format(" {} |", column.markdown);
       rule += " - |";

@@ -33,6 +33,7 @@ struct TimingOptions {
   double least_timing = 100e-6;     // seconds: the clock's step and the loop around the calls are below 1/1000 of it
   std::uint64_t least_rounds = 16;  // however long they take: four for each quarter of the drift
   std::uint64_t seed = 1;
+  bool cpu_time = false;  // compare by the CPU time of this thread, where others use the machine as well
 };
 
 // Runs the contestants and says what was seen of the machine; contestant `copy` is watched for its drift. Before every

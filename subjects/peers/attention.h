@@ -64,9 +64,11 @@ struct QueryBlock {
   std::size_t keys;  // that the last of them sees
 };
 
-// Blocks of so many queries that their scores are `scores` at most, 16 at least. Those that see no key have none.
+// Blocks of so many queries that their scores are `scores` at most, 16 at least; where causal 64 at most, since what a
+// block multiplies behind the diagonal is in vain (512 x 512: 18 % less time than with 256).
 inline std::vector<QueryBlock> BlocksOf(const assay_attention_args& a, std::size_t scores) {
-  const std::size_t queries = std::max<std::size_t>(16, scores / std::max<std::size_t>(a.seq_kv, 1) / 16 * 16);
+  const std::size_t fitting = std::max<std::size_t>(16, scores / std::max<std::size_t>(a.seq_kv, 1) / 16 * 16);
+  const std::size_t queries = a.causal != 0 ? std::min<std::size_t>(fitting, 64) : fitting;
   std::vector<QueryBlock> blocks;
   for (std::size_t first = 0; first < a.seq_q; first += queries) {
     const std::size_t last = std::min(first + queries, a.seq_q) - 1;
