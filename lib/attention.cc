@@ -34,6 +34,7 @@ assay_status RunAttention(const AttentionKernel& kernel, assay_op op, const assa
   if (empty) return ASSAY_OK;
   if (args->scratch == nullptr || args->scratch_bytes < AttentionScratch(kernel, args)) return ASSAY_SMALL_SCRATCH;
   const FpEnvironment environment;
+  request.scale = ScaleOf(request.args);
   kernel.run(request);
   return ASSAY_OK;
 }

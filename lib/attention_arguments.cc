@@ -197,8 +197,11 @@ assay_status CheckAttention(assay_op op, const assay_attention_args* args, Atten
   request->op = op;
   request->args = a;
   request->args.softcap = std::fabs(a.softcap);
-  request->scale = a.has_scale != 0 ? a.scale : a.head_dim == 0 ? 1 : 1 / std::sqrt(static_cast<double>(a.head_dim));
   return ASSAY_OK;
+}
+
+double ScaleOf(const assay_attention_args& a) {
+  return a.has_scale != 0 ? a.scale : a.head_dim == 0 ? 1 : 1 / std::sqrt(static_cast<double>(a.head_dim));
 }
 
 }  // namespace assay::internal

@@ -17,12 +17,16 @@ namespace assay::internal {
 struct AttentionRequest {
   assay_op op;
   assay_attention_args args;  // a copy; absent operands are null
-  double scale;               // 1 / sqrt(head_dim) already, where the caller gave none
+  double scale;               // ScaleOf(args)
 };
 
-// Everything assay.h promises to refuse but the size of the scratch, which the kernel knows; fills `request` where the
-// answer is ASSAY_OK.
+// Everything assay.h promises to refuse but the size of the scratch, which the kernel knows; fills `request`, but for
+// its scale, where the answer is ASSAY_OK.
 assay_status CheckAttention(assay_op op, const assay_attention_args* args, AttentionRequest* request);
+
+// The scale of a checked call, 1 / sqrt(head_dim) where the caller gave none: rounded, so to be called inside an
+// FpEnvironment; compiled elsewhere, so that no compiler moves it out of there.
+double ScaleOf(const assay_attention_args& args);
 
 // Rows of one head: entry [i, j] lies at data + (i * row_stride + j * col_stride) elements.
 struct Plane {

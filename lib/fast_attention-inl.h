@@ -138,7 +138,7 @@ HWY_NOINLINE inline uint64_t Divide(FastTile& tile) {
   } else {
     for (size_t i = 0; i < kTileQueries; ++i) tile.far_sum[i] = static_cast<double>(tile.sum[i]);
   }
-  uint64_t left = 0;
+  uint64_t left = tile.left;
   const SingleVec infinity = hn::Set(d, -kNoScore);
   for (size_t lane = 0; lane < tile.count; lane += lanes) {
     const SingleVec sum = hn::Load(d, tile.sum + lane);
@@ -237,6 +237,7 @@ HWY_NOINLINE inline uint64_t RunTile(FastTile& tile, size_t first, size_t count)
   tile.first = first;
   tile.count = count;
   tile.folded = false;
+  tile.left = 0;
   float start_reference = kNoScore, start_sum = 0;
   if (head.sink.present()) {
     const double sink = internal::LoadNumber(head.request.args.dtype, head.sink.data, 0);
@@ -272,6 +273,7 @@ HWY_NOINLINE inline uint64_t RunTile(FastTile& tile, size_t first, size_t count)
     Scores(tile, strip);
     if (tile.dressed || head.mask.present()) Dress(tile, strip);
     if (strip.edge) HideEdge(tile, strip);
+    if (HWY_UNLIKELY(tile.large_values)) HideLargeValues(tile, strip);
     Shares(tile, strip);
     AddValues(tile, strip);
     if (++strips % kFold == 0 && key < end) Fold(tile);

@@ -55,7 +55,7 @@ HWY_NOINLINE inline double LargestValue(const internal::AttentionHead& head) {
   return largest;
 }
 
-// Whether f32 lanes keep their bound on such a head, values apart; if not it is the exact tier's.
+// Whether f32 lanes keep their bound on such a head, values apart; if not, it is the exact tier's.
 bool Serves(const internal::AttentionHead& head, const ExpScale& scale) {
   const assay_attention_args& a = head.request.args;
   const double cap = a.softcap;
@@ -66,11 +66,6 @@ bool Serves(const internal::AttentionHead& head, const ExpScale& scale) {
   if (!head.sink.present()) return true;
   const double sink = internal::LoadNumber(a.dtype, head.sink.data, 0);
   return sink == -kInf || std::fabs(sink) < 0x1p60;
-}
-
-// Shares of less than 2^-185 are left out: they must not matter in any result, nor may sums overflow.
-bool ValuesInRange(const internal::AttentionHead& head) {
-  return LargestValue(head) * static_cast<double>(head.request.args.seq_kv) < 0x1p35;
 }
 
 void RunTiles(const internal::AttentionHead& head, FastTile& tile, void* exact_scratch) {
@@ -97,16 +92,15 @@ void FastAttentionForward(const internal::AttentionRequest& request) {
       FastTile tile(head, a.scratch);
       if (!Serves(head, tile.scale)) {
         RunExactHead(head, exact_scratch);
-      } else if (a.seq_q <= kDecodeQueries && CanDecode(head)) {
+      } else if (a.seq_q <= kDecodeQueries) {
         const Decoder decoder(head, tile.scale, tile.dressed, a.scratch);
         for (size_t i = 0; i < a.seq_q; ++i) {
           ExactTile exact(head, exact_scratch);
           if (!DecodeAny(decoder, i)) RunExactTile(exact, i, 1);
         }
-      } else if (ValuesInRange(head)) {
-        RunTiles(head, tile, exact_scratch);
       } else {
-        RunExactHead(head, exact_scratch);
+        tile.large_values = !(LargestValue(head) < ValueLimit(a.seq_kv));
+        RunTiles(head, tile, exact_scratch);
       }
     }
   }

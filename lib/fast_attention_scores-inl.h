@@ -89,7 +89,9 @@ HWY_NOINLINE inline void Dress(FastTile& tile, const Strip& strip) {
     for (size_t lane = strip.first_vec * lanes; tile.dressed && lane < strip.last_vec * lanes; lane += lanes) {
       SingleVec x = hn::Mul(hn::Load(d, row + lane), factor);
       if (cap != 0) x = softcap(x);
-      hn::Store(hn::Add(x, hn::Load(d, bias + lane)), d, row + lane);
+      const SingleVec b = hn::Load(d, bias + lane);
+      const SingleVec hidden = hn::Set(d, kNoScore);  // whatever the score, NaN included
+      hn::Store(hn::IfThenElse(hn::Eq(b, hidden), hidden, hn::Add(x, b)), d, row + lane);
     }
     if (!tile.head.mask.present()) continue;
     for (size_t i = strip.first_vec * lanes; i < last; ++i) {

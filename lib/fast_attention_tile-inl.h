@@ -30,6 +30,10 @@ inline constexpr size_t kTileQueries = kVecs * (HWY_TARGET <= HWY_AVX3 ? 16 : 8)
 inline constexpr float kNoScore = -std::numeric_limits<float>::infinity();
 static_assert(kTileQueries <= 64);
 
+// Shares of less than 2^-185 are left out, and sums must not overflow: queries that see values from this limit on are
+// the exact tier's.
+HWY_INLINE double ValueLimit(size_t seq_kv) { return 0x1p35 / static_cast<double>(seq_kv); }
+
 // Keys [key, key + keys), for vectors [first_vec, last_vec) of queries: the others see none of them.
 struct Strip {
   size_t key;
@@ -50,6 +54,8 @@ struct FastTile {
   size_t first = 0;  // query
   size_t count = 0;
   bool folded = false;
+  bool large_values = false;  // some value of the head is not below ValueLimit
+  uint64_t left = 0;          // queries that see one
   // In the scratch:
   double* far;        // [value_dim][kTileQueries], what was folded
   float* q;           // [dim][kTileQueries]
@@ -133,10 +139,49 @@ HWY_NOINLINE inline void Scores(FastTile& tile, const Strip& strip) {
   });
 }
 
+// Whether a score of -inf is a finite one that overflowed: of a key that the query may see, with finite numbers only.
+HWY_NOINLINE inline bool Overflows(const internal::AttentionHead& head, size_t i, size_t key) {
+  const assay_attention_args& a = head.request.args;
+  const size_t bytes = internal::BytesOf(a.dtype);
+  const internal::KeyRange range = head.ranges.Of(i);
+  if (key < range.first || key >= range.last) return false;
+  if (head.mask.present() && *static_cast<const uint8_t*>(head.mask.At(i, key, 1)) == 0) return false;
+  if (head.bias.present() && internal::LoadNumber(a.dtype, head.bias.At(i, key, bytes), 0) == -kInf) return false;
+  double sum = 0;
+  for (size_t n = 0; n < a.head_dim; ++n) {
+    sum += internal::LoadNumber(a.dtype, head.q.At(i, n, bytes), 0) * 0;
+    sum += internal::LoadNumber(a.dtype, head.k.At(key, n, bytes), 0) * 0;
+  }
+  return sum == 0;
+}
+
+// Where the head has large values: those of the strip, copied, with rows of 0 for the rows that hold one. Queries that
+// see such a row, by their scores, join tile.left.
+HWY_NOINLINE inline void HideLargeValues(FastTile& tile, const Strip& strip) {
+  const int32_t dtype = tile.head.request.args.dtype;
+  const double limit = ValueLimit(tile.head.request.args.seq_kv);
+  for (size_t j = 0; j < strip.keys; ++j) {
+    float* row = tile.value_room + j * tile.value_dim;
+    CopyRow(tile.head.v, dtype, strip.key + j, tile.value_dim, row);
+    bool large = false;
+    for (size_t e = 0; e < tile.value_dim; ++e) large = large || !(static_cast<double>(std::fabs(row[e])) < limit);
+    if (!large) continue;
+    for (size_t e = 0; e < tile.value_dim; ++e) row[e] = 0;
+    for (size_t i = strip.first_vec * hn::Lanes(Singles());
+         i < HWY_MIN(strip.last_vec * hn::Lanes(Singles()), tile.count); ++i) {
+      const bool sees =
+          tile.shares[j * kTileQueries + i] != kNoScore || Overflows(tile.head, tile.first + i, strip.key + j);
+      if (sees) tile.left |= uint64_t{1} << i;
+    }
+  }
+}
+
 HWY_NOINLINE inline void AddValues(FastTile& tile, const Strip& strip) {
   const size_t lane = strip.first_vec * hn::Lanes(Singles());
-  const Rows<float> values =
-      RowsOf(tile.head.v, tile.head.request.args.dtype, strip.key, strip.keys, tile.value_dim, tile.value_room);
+  const int32_t dtype = tile.head.request.args.dtype;
+  const Rows<float> values = tile.large_values
+                                 ? Rows<float>{tile.value_room, static_cast<ptrdiff_t>(tile.value_dim)}
+                                 : RowsOf(tile.head.v, dtype, strip.key, strip.keys, tile.value_dim, tile.value_room);
   WithVecs(strip.last_vec - strip.first_vec, [&](auto used) HWY_ATTR {
     ValuesOf<decltype(used)::value>(tile, tile.shares + lane, values, strip.keys, tile.out + lane);
   });

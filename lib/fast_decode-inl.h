@@ -59,11 +59,12 @@ struct Decoder {
   size_t dim;
   size_t value_dim;
   size_t padded_value_dim;
+  size_t slot_floats;
   float* q;       // [dim, padded]
   float* sums;    // [value_dim, padded], of a chunk
   double* far;    // [value_dim, padded]
   float* scores;  // [kDecodeChunk, padded]
-  float* row;     // a row of numbers that do not lie side by side, or its last ones
+  float* row;     // four slots for rows of numbers that do not lie side by side
 
   static constexpr size_t kPad = HWY_TARGET <= HWY_AVX3 ? 16 : 8;
   static size_t Padded(size_t n) { return (n + kPad - 1) / kPad * kPad; }
@@ -78,7 +79,8 @@ struct Decoder {
         dressed(is_dressed),
         dim(h.request.args.head_dim),
         value_dim(h.request.args.value_dim),
-        padded_value_dim(Padded(value_dim)) {
+        padded_value_dim(Padded(value_dim)),
+        slot_floats(HWY_MAX(Padded(dim), padded_value_dim)) {
     far = static_cast<double*>(scratch);
     q = reinterpret_cast<float*>(far + padded_value_dim);
     sums = q + Padded(dim);
@@ -97,6 +99,16 @@ HWY_INLINE SingleVec LoadPart(const typename Type::Number* from, size_t i, size_
   return Type::Load(part);
 }
 
+// Row j of k or v as numbers side by side: where it lies, or copied to the slot.
+template <class Number>
+HWY_INLINE const Number* RowAt(const Decoder& s, const internal::Plane& plane, size_t j, size_t n, size_t slot) {
+  const auto* from = static_cast<const Number*>(plane.At(j, 0, sizeof(Number)));
+  if (HWY_LIKELY(plane.col_stride == 1)) return from;
+  auto* to = reinterpret_cast<Number*>(s.row + slot * s.slot_floats);
+  for (size_t i = 0; i < n; ++i) to[i] = from[static_cast<ptrdiff_t>(i) * plane.col_stride];
+  return to;
+}
+
 // scores[j] = q k_j for keys [key, key + keys).
 template <class Type>
 HWY_INLINE void DecodeScores(const Decoder& s, size_t key, size_t keys) {
@@ -107,9 +119,7 @@ HWY_INLINE void DecodeScores(const Decoder& s, size_t key, size_t keys) {
   const size_t lanes = hn::Lanes(d);
   const internal::Plane& k = s.head.k;
   for (size_t j = 0; j < keys; j += 4) {
-    const auto at = [&](size_t r) HWY_ATTR {
-      return static_cast<const Number*>(k.At(key + HWY_MIN(j + r, keys - 1), 0, sizeof(Number)));
-    };
+    const auto at = [&](size_t r) HWY_ATTR { return RowAt<Number>(s, k, key + HWY_MIN(j + r, keys - 1), s.dim, r); };
     const Number *k0 = at(0), *k1 = at(1), *k2 = at(2), *k3 = at(3);
     SingleVec a0 = hn::Zero(d), a1 = a0, a2 = a0, a3 = a0;
     for (size_t i = 0; i < s.dim; i += lanes) {
@@ -136,8 +146,9 @@ HWY_INLINE void DecodeScores(const Decoder& s, size_t key, size_t keys) {
   }
 }
 
-// sums[e] = sum_j share_j v_je for e in four vectors from `begin`; returns the largest |v|.
-template <class Type, size_t kCount>
+// sums[e] = sum_j share_j v_je for e in kCount vectors from `begin`; returns the largest |v|. kCareful: rows without a
+// share are not read.
+template <class Type, size_t kCount, bool kCareful>
 HWY_INLINE SingleVec DecodeValues(const Decoder& s, size_t key, size_t keys, size_t begin) {
   using Number = typename Type::Number;
   const Singles d;
@@ -145,33 +156,41 @@ HWY_INLINE SingleVec DecodeValues(const Decoder& s, size_t key, size_t keys, siz
   SingleVec even[kCount], odd[kCount];
   SingleVec most = hn::Zero(d);
   for (size_t i = 0; i < kCount; ++i) even[i] = odd[i] = hn::Zero(d);
-  const auto at = [&](size_t j)
-                      HWY_ATTR { return static_cast<const Number*>(s.head.v.At(key + j, 0, sizeof(Number))); };
-  size_t j = 0;
-  for (; j + 2 <= keys; j += 2) {
-    const Number *v0 = at(j), *v1 = at(j + 1);
-    const SingleVec p0 = hn::Set(d, s.scores[j]), p1 = hn::Set(d, s.scores[j + 1]);
+  const auto add = [&](size_t j, size_t slot, SingleVec(&sums)[kCount]) HWY_ATTR {
+    if (kCareful && s.scores[j] == 0) return;  // adding 0 times a number would change nothing
+    const Number* v = RowAt<Number>(s, s.head.v, key + j, s.value_dim, slot);
+    const SingleVec p = hn::Set(d, s.scores[j]);
 #pragma GCC unroll 4
     for (size_t i = 0; i < kCount; ++i) {
       const size_t e = begin + i * lanes;
-      hwy::Prefetch(reinterpret_cast<const uint8_t*>(v0 + e) + kDecodeAhead);
-      hwy::Prefetch(reinterpret_cast<const uint8_t*>(v1 + e) + kDecodeAhead);
-      const SingleVec x0 = LoadPart<Type>(v0, e, s.value_dim), x1 = LoadPart<Type>(v1, e, s.value_dim);
-      even[i] = hn::MulAdd(p0, x0, even[i]);
-      odd[i] = hn::MulAdd(p1, x1, odd[i]);
-      most = hn::Max(most, hn::Max(hn::Abs(x0), hn::Abs(x1)));
-    }
-  }
-  if (j < keys) {
-    const SingleVec p = hn::Set(d, s.scores[j]);
-    for (size_t i = 0; i < kCount; ++i) {
-      const SingleVec x = LoadPart<Type>(at(j), begin + i * lanes, s.value_dim);
-      even[i] = hn::MulAdd(p, x, even[i]);
+      hwy::Prefetch(reinterpret_cast<const uint8_t*>(v + e) + kDecodeAhead);
+      const SingleVec x = LoadPart<Type>(v, e, s.value_dim);
+      sums[i] = hn::MulAdd(p, x, sums[i]);
       most = hn::Max(most, hn::Abs(x));
     }
+  };
+  size_t j = 0;
+  for (; j + 2 <= keys; j += 2) {
+    add(j, 0, even);
+    add(j + 1, 1, odd);
   }
+  if (j < keys) add(j, 0, even);
   for (size_t i = 0; i < kCount; ++i) hn::Store(hn::Add(even[i], odd[i]), d, s.sums + begin + i * lanes);
   return most;
+}
+
+// Whether query i sees a row of values that is beyond `limit` or not finite.
+HWY_NOINLINE inline bool SeesLargeValue(const Decoder& s, size_t i, size_t key, size_t keys, double limit) {
+  const internal::Plane& v = s.head.v;
+  const int32_t dtype = s.head.request.args.dtype;
+  for (size_t j = 0; j < keys; ++j) {
+    if (s.scores[j] == kNoScore && !Overflows(s.head, i, key + j)) continue;
+    for (size_t e = 0; e < s.value_dim; ++e) {
+      const double x = internal::LoadNumber(dtype, v.At(key + j, e, internal::BytesOf(dtype)), 0);
+      if (!(std::fabs(x) < limit)) return true;
+    }
+  }
+  return false;
 }
 
 // Scores of query i as natural z or as they are, -inf where the mask hides a key; `keys` of them.
@@ -189,8 +208,9 @@ HWY_NOINLINE inline void DressDecoded(const Decoder& s, size_t i, size_t key, si
   }
   for (size_t j = 0; j < keys; ++j) {
     if (s.head.bias.present()) {
-      s.scores[j] +=
+      const auto bias =
           static_cast<float>(internal::LoadNumber(dtype, s.head.bias.At(i, key + j, internal::BytesOf(dtype)), 0));
+      s.scores[j] = bias == kNoScore ? kNoScore : s.scores[j] + bias;  // whatever the score, NaN included
     }
     if (s.head.mask.present() && *static_cast<const uint8_t*>(s.head.mask.At(i, key + j, 1)) == 0) {
       s.scores[j] = kNoScore;
@@ -198,15 +218,18 @@ HWY_NOINLINE inline void DressDecoded(const Decoder& s, size_t i, size_t key, si
   }
 }
 
-// Query i; false where it is the exact tier's: nothing is written then.
-template <class Type>
-HWY_NOINLINE inline bool Decode(const Decoder& s, size_t i) {
+enum class Decoded { kDone, kLargeValues, kLeft };
+
+// Query i, written only where it is done; kLargeValues: some value is out of range, maybe an invisible one, which the
+// careful way, of the same bits, finds out; kLeft: it is the exact tier's.
+template <class Type, bool kCareful>
+HWY_NOINLINE inline Decoded Decode(const Decoder& s, size_t i) {
   const Singles d;
   const size_t lanes = hn::Lanes(d);
   const internal::AttentionHead& head = s.head;
   const assay_attention_args& a = head.request.args;
   const internal::KeyRange range = head.ranges.Of(i);
-  if (range.first >= range.last) return false;
+  if (range.first >= range.last) return Decoded::kLeft;
   CopyRow(head.q, a.dtype, i, s.dim, s.q);
   const float sign = head.request.scale == 0 ? 0.0f : std::signbit(head.request.scale) ? -1.0f : 1.0f;
   for (size_t n = 0; n < s.dim; ++n) s.q[n] *= sign;
@@ -224,6 +247,7 @@ HWY_NOINLINE inline bool Decode(const Decoder& s, size_t i) {
       total = 0x1p60 * std::exp(sink - static_cast<double>(reference) * unit);
     }
   }
+  const double limit = ValueLimit(a.seq_kv);
   const float above = static_cast<float>(kMostAbove * s.scale.unit);
   const ShareExp share(s.scale);
   SingleVec most = hn::Zero(d);
@@ -232,11 +256,12 @@ HWY_NOINLINE inline bool Decode(const Decoder& s, size_t i) {
     DecodeScores<Type>(s, key, keys);
     if (s.dressed || head.mask.present()) DressDecoded(s, i, key, keys);
     for (size_t j = keys; j < Decoder::Padded(keys); ++j) s.scores[j] = kNoScore;
+    if (kCareful && SeesLargeValue(s, i, key, keys, limit)) return Decoded::kLeft;
     SingleVec tops = hn::Set(d, kNoScore);
     for (size_t j = 0; j < keys; j += lanes) tops = hn::Max(hn::Load(d, s.scores + j), tops);
     const float top = hn::GetLane(hn::MaxOfLanes(d, tops));
     if (!(top <= reference + above) && top != kNoScore) {
-      if (!(std::fabs(top) < HUGE_VALF)) return false;
+      if (!(std::fabs(top) < HUGE_VALF)) return Decoded::kLeft;
       if (reference != kNoScore) {
         const double factor = std::exp((static_cast<double>(reference) - static_cast<double>(top)) * unit);
         total *= factor;
@@ -254,15 +279,14 @@ HWY_NOINLINE inline bool Decode(const Decoder& s, size_t i) {
     total += static_cast<double>(hn::GetLane(hn::SumOfLanes(d, sum)));
     size_t e = 0;
     for (; e + 4 * lanes <= s.padded_value_dim; e += 4 * lanes)
-      most = hn::Max(most, DecodeValues<Type, 4>(s, key, keys, e));
-    for (; e < s.padded_value_dim; e += lanes) most = hn::Max(most, DecodeValues<Type, 1>(s, key, keys, e));
+      most = hn::Max(most, DecodeValues<Type, 4, kCareful>(s, key, keys, e));
+    for (; e < s.padded_value_dim; e += lanes) most = hn::Max(most, DecodeValues<Type, 1, kCareful>(s, key, keys, e));
     for (e = 0; e < s.value_dim; ++e) s.far[e] += static_cast<double>(s.sums[e]);
   }
-  const double largest = static_cast<double>(hn::GetLane(hn::MaxOfLanes(d, most)));
-  if (!(total > 0 && total < kInf && largest * static_cast<double>(a.seq_kv) < 0x1p35)) return false;
-  double check = 0;
+  double check = static_cast<double>(hn::GetLane(hn::MaxOfLanes(d, most))) < limit ? 0 : kInf;
   for (size_t e = 0; e < s.value_dim; ++e) check += s.far[e] * 0;
-  if (check != 0) return false;
+  if (check != 0) return kCareful ? Decoded::kLeft : Decoded::kLargeValues;
+  if (!(total > 0 && total < kInf)) return Decoded::kLeft;
   const size_t bytes = internal::BytesOf(a.dtype);
   for (size_t e = 0; e < s.value_dim; ++e)
     internal::StoreNumber(a.dtype, head.out.At(i, e, bytes), 0, s.far[e] / total);
@@ -270,22 +294,25 @@ HWY_NOINLINE inline bool Decode(const Decoder& s, size_t i) {
     const double lse = static_cast<double>(reference) * unit + (std::log(total) - 60 * kLn2);
     internal::StoreNumber(a.lse_dtype, head.lse.At(i, 0, internal::BytesOf(a.lse_dtype)), 0, lse);
   }
-  return true;
+  return Decoded::kDone;
 }
 
-// Whether a head's rows lie as Decode reads them.
-HWY_INLINE bool CanDecode(const internal::AttentionHead& head) {
-  return head.k.col_stride == 1 && head.v.col_stride == 1;
+// False where the query is the exact tier's.
+template <class Type>
+HWY_INLINE bool DecodeAs(const Decoder& s, size_t i) {
+  const Decoded quick = Decode<Type, false>(s, i);
+  if (HWY_LIKELY(quick != Decoded::kLargeValues)) return quick == Decoded::kDone;
+  return Decode<Type, true>(s, i) == Decoded::kDone;
 }
 
 HWY_INLINE bool DecodeAny(const Decoder& s, size_t i) {
   switch (s.head.request.args.dtype) {
     case ASSAY_F32:
-      return Decode<OfFloats>(s, i);
+      return DecodeAs<OfFloats>(s, i);
     case ASSAY_BF16:
-      return Decode<OfBrainFloats>(s, i);
+      return DecodeAs<OfBrainFloats>(s, i);
     default:
-      return Decode<OfHalves>(s, i);
+      return DecodeAs<OfHalves>(s, i);
   }
 }
 
