@@ -188,8 +188,8 @@ typedef enum assay_alignment { ASSAY_BOTTOM_RIGHT = 0, ASSAY_TOP_LEFT = 1 } assa
  * Visible  key j is visible to query i iff j < L, the mask does not hide it, z_ij > -inf, j <= t if causal, and
  *          j > t - window if window is not 0; L = lengths[n], without lengths J; t: see assay_alignment.
  *          What an invisible key, value, bias or upstream entry holds never influences a bit.
- * Nothing visible  out and all its gradients +0, lse = -inf, with a sink lse = sink. I, J, N = 0: ASSAY_OK. D = 0: s = 0. E = 0: only lse.
- * One visible key and no sink: out is its value row, bit for bit.
+ * Nothing visible  out (unless the sink is NaN or +inf) and all its gradients +0, lse = -inf, with a sink lse = sink. I, J, N = 0: ASSAY_OK. D = 0: s = 0. E = 0: only lse.
+ * One visible key and no sink: out is its value row, bit for bit, but for the zeros and NaNs of Values.
  * Values   a NaN or +inf among the visible z (or as sink): out of that query NaN, lse NaN or +inf (NaN where there is one); a
  *          sink of -inf is none. A value that is NaN or infinite makes its column, of the queries that see it, NaN or
  *          infinite. Finite inputs never give NaN: what overflows a float is computed wider. Every NaN written is the
