@@ -50,7 +50,8 @@ class FakeSubject : public subjects::Subject {
  public:
   explicit FakeSubject(Fault fault = {}) : fault_(std::move(fault)) {
     info_.name = "fake";
-    for (subjects::OpInfo& op : info_.ops) {
+    for (int i = 0; i < ASSAY_NUM_ROW_OPS; ++i) {  // attention has a test of its own
+      subjects::OpInfo& op = info_.For(static_cast<assay_op>(i));
       op.implemented = true;
       op.dtypes = 15;
       op.features = ASSAY_FEATURES_ALL;

@@ -208,7 +208,7 @@ std::vector<BuiltIn> AttentionBackwardFaults() {
       AttentionFault<AddsToOldDq>("adds_to_old_dq", "state", "all_written", "Adds dq to what lies there."),
       AttentionFault<BackwardWithoutCausal>("backward_without_causal", "mask", "backward_invisible_zero",
                                             "Forgets causality."),
-      AttentionFault<BackwardWithoutWindow>("backward_without_window", "window", "backward_invisible_zero",
+      AttentionFault<BackwardWithoutWindow>("backward_without_window", "window", "places_are_mask",
                                             "Forgets the window."),
       AttentionFault<BackwardTopLeft>("backward_top_left", "alignment", "backward_invisible_zero",
                                       "Aligns queries and keys to the top left."),
