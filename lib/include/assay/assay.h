@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The C API of Assay: the descriptors of the row operations and of attention, status codes, the library's own functions, and the table
- * by which any shared library presents its kernels to the verification suite (the subject ABI).
- * C99, no dependencies. Sizes and strides are in elements; what is in bytes ends in `_bytes`.
+ * The C API of Assay: the descriptors of the row operations and of attention, status codes, the library's own
+ * functions, and the table by which any shared library presents its kernels to the verification suite (the subject
+ * ABI). C99, no dependencies. Sizes and strides are in elements; what is in bytes ends in `_bytes`.
  */
 /* It would fill the tables in comments like prose. */
 /* clang-format off */
