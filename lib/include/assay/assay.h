@@ -326,9 +326,9 @@ typedef struct assay_attention_claim {
   int32_t reserved;
   double max_ulp;    /* at least 0.5 */
   double terms;      /* these four: 0 or more, a few units of roundoff */
-  double keys;
-  double scores;
-  double scores_dim;
+  double keys;       /* for each of n */
+  double scores;     /* for each unit of S */
+  double scores_dim; /* for each unit of S and dimension */
 } assay_attention_claim;
 
 /* A subject's kernel for attention or its backward. */
@@ -368,7 +368,7 @@ typedef struct assay_subject {
   assay_row_kernel sparsemax_backward;
   /* Since ABI 1.2; a table that ends before them has none. */
   assay_attention_kernel attention;
-  assay_attention_kernel attention_backward;
+  assay_attention_kernel attention_backward; /* likewise */
 } assay_subject;
 
 /* The one symbol a subject library exports: `const assay_subject* assay_subject_v1(void)`. */
@@ -416,9 +416,9 @@ assay_status assay_fast_sparsemax_backward(const assay_row_args* args);
  * F16 and BF16 (F64: ASSAY_UNSUPPORTED). Scratch comes from the caller: assay_attention_scratch_bytes(args) serves any
  * of the four and depends on head_dim and value_dim alone. Otherwise as the row operations. */
 assay_status assay_attention(const assay_attention_args* args);
-assay_status assay_attention_backward(const assay_attention_args* args);
-assay_status assay_fast_attention(const assay_attention_args* args);
-assay_status assay_fast_attention_backward(const assay_attention_args* args);
+assay_status assay_attention_backward(const assay_attention_args* args); /* see assay_attention */
+assay_status assay_fast_attention(const assay_attention_args* args); /* see assay_attention */
+assay_status assay_fast_attention_backward(const assay_attention_args* args); /* see assay_attention */
 size_t assay_attention_scratch_bytes(const assay_attention_args* args); /* a multiple of 64; only sizes are read */
 
 /* The name of a status as written above, e.g. "ASSAY_BAD_SHAPE"; "unknown status" for any other number. */
