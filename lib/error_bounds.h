@@ -261,9 +261,10 @@ inline constexpr double kTanhRelative = 13 * kU;
 //   out     numerator and denominator: 2 (D + 23) S + 2.1 n + 8.
 //   lse     (D + 23) S + 1.1 n + 6, and 4 of |lse| + S: within the same.
 //   backward  p = exp(z - lse): (D + 19) S + u |z - lse|, which for p above nothing is |log p|, at most S + |lse|;
-//   taken
-//           twice. upstream v and delta: E additions each, counted as D where E = D; products, differences, slope
-//           (1 - t)(1 + t): 8 + 2 * 13. Sums of n products: 1.01 n.
+//   twice.
+//           upstream v and delta: E additions each, which the claim counts in n; products, differences, slope
+//           (1 - t)(1 + t): 8 + 2 * 13, and as its argument's error over softcap, which the claim counts in S. Sums of
+//           n products: 1.01 n.
 inline constexpr assay_attention_claim kExactAttention = {ASSAY_CLAIM_BOUND, 0,       0.5 + 0x1p-20, 64 * kU,
                                                           2.1 * kU,          80 * kU, 4 * kU};
 

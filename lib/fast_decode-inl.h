@@ -89,7 +89,7 @@ struct Decoder {
   }
 };
 
-// Row j of k or v, `n` numbers, for whole vectors: where it lies if that is safe, else in `room`.
+// The vector at entry i of a row of n numbers; zeros behind the row's end, which is not read beyond.
 template <class Type>
 HWY_INLINE SingleVec LoadPart(const typename Type::Number* from, size_t i, size_t n) {
   const size_t lanes = hn::Lanes(Singles());
