@@ -36,9 +36,14 @@ void CheckWritable(const fs::path& folder, std::string_view remedy) {
     made.push_back(at);
   }
   try {
-    MakeFolder(folder, remedy);
     const fs::path probe = folder / fmt::format(".assay.{}.part", ::getpid());
-    std::FILE* const file = std::fopen(probe.c_str(), "wb");
+    std::FILE* file = nullptr;
+    // Another run that checks the same folder may remove it, empty as it is, in between: then once more.
+    for (int attempt = 0; file == nullptr && attempt < 100; ++attempt) {
+      MakeFolder(folder, remedy);
+      file = std::fopen(probe.c_str(), "wb");
+      if (file == nullptr && errno != ENOENT) break;
+    }
     if (file == nullptr) Refuse(folder, std::strerror(errno), remedy);
     std::fclose(file);
     fs::remove(probe, ignored);
