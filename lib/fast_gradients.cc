@@ -169,13 +169,14 @@ HWY_NOINLINE void GradientsOfShortRows(const internal::Request& request, const G
   }
 }
 
-template <bool kUnit, class Op>
+// kLong: rows of kLongRow entries or more, bound by what memory gives.
+template <bool kUnit, bool kLong, class Op>
 HWY_NOINLINE void GradientsOfFloatRows(const internal::Request& request, const GradientRows& rows) {
   const size_t n = rows.saved.cols;
   Op op(request.args.temperature);
   for (size_t i = 0; i < rows.saved.rows; ++i) {
     const FloatRow row(rows, i);
-    FastSum<Op> sum;
+    FastSum<Op, kLong> sum;
     sum.AddEntries(row.y, row.dy, n);
     const FastMoments moments = sum.Moments();
     if (HWY_UNLIKELY(!IsServed<Op>(moments, rows, i))) {
@@ -185,8 +186,12 @@ HWY_NOINLINE void GradientsOfFloatRows(const internal::Request& request, const G
     op.Take(moments);
     if (rows.way == FastWay::kStreamed) {
       WriteFloats<kUnit, true>(op, row.y, row.dy, row.out, n);
-    } else {
+    } else if constexpr (!kLong) {
       WriteFloats<kUnit, false>(op, row.y, row.dy, row.out, n);
+    } else {
+      PrefetchStart(row.y + rows.saved.logits_row_stride);
+      PrefetchStart(row.dy + rows.upstream.logits_row_stride);
+      WriteBackwards<kUnit>(op, row.y, row.dy, row.out, n);
     }
   }
 }
@@ -197,7 +202,10 @@ HWY_INLINE void GradientsOfRows(const internal::Request& request, const Gradient
     const size_t group = 4 * hn::Lanes(Singles());
     if (rows.saved.cols < group) return GradientsOfShortRows<kUnit, false, Op>(request, rows);
     if (rows.saved.cols == group) return GradientsOfShortRows<kUnit, true, Op>(request, rows);
-    return GradientsOfFloatRows<kUnit, Op>(request, rows);
+    if constexpr (Op::kIsBoundByMemory) {
+      if (rows.saved.cols >= kLongRow) return GradientsOfFloatRows<kUnit, true, Op>(request, rows);
+    }
+    return GradientsOfFloatRows<kUnit, false, Op>(request, rows);
   }
   for (size_t i = 0; i < rows.saved.rows; ++i) {
     if (GradientInBlocks<kUnit, Op>(request.args.temperature, rows, i)) continue;
