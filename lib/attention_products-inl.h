@@ -157,58 +157,6 @@ HWY_NOINLINE inline void AddVisible(size_t used, size_t width, const double* HWY
   }
 }
 
-#if !ASSAY_SIZELESS
-
-// Numbers of a chain of products before it is added to the sum of the chains before: the error of a sum of n products
-// grows with kBlockOfChain + n / kBlockOfChain instead of n.
-inline constexpr size_t kBlockOfChain = 16;
-
-// The same from zero, with step = 1, in blocks. Half as many rows, for each has two sums.
-template <bool kFused, size_t kRows, size_t kUsed, class D, class T = hn::TFromD<D>>
-HWY_INLINE void AddProductsInBlocks(D d, const T* HWY_RESTRICT left, size_t width, const T* HWY_RESTRICT right,
-                                    ptrdiff_t row_step, size_t count, T* HWY_RESTRICT sums) {
-  const size_t lanes = hn::Lanes(d);
-  hn::Vec<D> sum[kRows][kUsed];
-#pragma GCC unroll 8
-  for (size_t r = 0; r < kRows; ++r) {
-#pragma GCC unroll 4
-    for (size_t i = 0; i < kUsed; ++i) sum[r][i] = hn::Zero(d);
-  }
-  for (size_t begin = 0; begin < count; begin += kBlockOfChain) {
-    hn::Vec<D> chain[kRows][kUsed];
-#pragma GCC unroll 8
-    for (size_t r = 0; r < kRows; ++r) {
-#pragma GCC unroll 4
-      for (size_t i = 0; i < kUsed; ++i) chain[r][i] = hn::Zero(d);
-    }
-    const size_t end = HWY_MIN(begin + kBlockOfChain, count);
-    for (size_t n = begin; n < end; ++n) {
-      hn::Vec<D> x[kUsed];
-#pragma GCC unroll 4
-      for (size_t i = 0; i < kUsed; ++i) x[i] = hn::Load(d, left + n * width + i * lanes);
-      const T* HWY_RESTRICT y = right + n;
-#pragma GCC unroll 8
-      for (size_t r = 0; r < kRows; ++r) {
-        const hn::Vec<D> factor = hn::Set(d, y[static_cast<ptrdiff_t>(r) * row_step]);
-#pragma GCC unroll 4
-        for (size_t i = 0; i < kUsed; ++i) chain[r][i] = AddProduct<kFused>(x[i], factor, chain[r][i]);
-      }
-    }
-#pragma GCC unroll 8
-    for (size_t r = 0; r < kRows; ++r) {
-#pragma GCC unroll 4
-      for (size_t i = 0; i < kUsed; ++i) sum[r][i] = hn::Add(sum[r][i], chain[r][i]);
-    }
-  }
-#pragma GCC unroll 8
-  for (size_t r = 0; r < kRows; ++r) {
-#pragma GCC unroll 4
-    for (size_t i = 0; i < kUsed; ++i) hn::Store(sum[r][i], d, sums + r * width + i * lanes);
-  }
-}
-
-#endif  // !ASSAY_SIZELESS
-
 // NOLINTNEXTLINE(google-readability-namespace-comments)
 }  // namespace HWY_NAMESPACE
 }  // namespace assay

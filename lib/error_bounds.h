@@ -269,14 +269,15 @@ inline constexpr assay_attention_claim kExactAttention = {ASSAY_CLAIM_BOUND, 0, 
                                                           2.1 * kU,          80 * kU, 4 * kU};
 
 // The fast tier's forward, in units of u = 2^-24.
-//   scores  blocks of 16 products and D / 16 additions: 17 + D / 16; factor and product 2, softcap 8, bias 1.
+//   scores  chains of 16 products and D / 16 additions: 17 + D / 16; factor and product 2, softcap 8, bias 1.
 //   shares  x - reference 2 S; kFastExpRelative 1.2; references move 1 + S log2(e) / 6 times at most, 4.4 each and 2 S
 //           in all.  (31 + D / 16) S + 6.
-//   sums    strips of 48, sixteen of them: 65 of the numerator, 41 of the denominator; in double beyond.
+//   sums    chains of 24 keys and 32 additions: 57 of the numerator; chains of 24, 2 for each of 16 strips: 41 of the
+//           denominator; in double beyond.
 //   result  inverse and product 2.
-//   out     2 (31 + D / 16) S + 12 + 108.
+//   out     2 (31 + D / 16) S + 12 + 100.
 inline constexpr assay_attention_claim kFastAttention = {
-    ASSAY_CLAIM_BOUND, 0, 0.51, 124 * kSingleU, 0x1p-50, 64 * kSingleU, 0.125 * kSingleU};
+    ASSAY_CLAIM_BOUND, 0, 0.51, 112 * kSingleU, 0x1p-50, 64 * kSingleU, 0.125 * kSingleU};
 
 constexpr assay_attention_claim AttentionClaimOf(assay_tier tier, assay_op op) {
   return tier == ASSAY_TIER_FAST && op == ASSAY_ATTENTION ? kFastAttention : kExactAttention;

@@ -20,6 +20,7 @@
 #include <cmath>
 #include <limits>
 
+#include "fast_attention_across-inl.h"
 #include "fast_attention_scores-inl.h"
 #include "fast_log-inl.h"
 
@@ -39,9 +40,10 @@ HWY_NOINLINE inline void Move(FastTile& tile, size_t vec, SingleVec top, hn::Mas
   const SingleVec old = hn::Load(d, tile.reference + lane);
   const SingleVec moved = hn::IfThenElse(moves, top, old);
   hn::Store(moved, d, tile.reference + lane);
+  const auto fresh = hn::Eq(old, hn::Set(d, kNoScore));  // nothing was summed yet
+  if (hn::AllTrue(d, hn::Or(fresh, hn::Not(moves)))) return;
   // exp(half the way), twice: a share of up to 2^-kMostBelow that was summed stays a number.
-  const SingleVec half =
-      hn::Mul(hn::Set(d, 0.5f), hn::IfThenElse(hn::Eq(old, hn::Set(d, kNoScore)), hn::Zero(d), hn::Sub(old, moved)));
+  const SingleVec half = hn::Mul(hn::Set(d, 0.5f), hn::IfThenElse(fresh, hn::Zero(d), hn::Sub(old, moved)));
   const FloatExp exp(tile.scale, 0, 0);
   const SingleVec factor = exp.Power<false, Sides::kBelow>(One{half}).v;
   const SingleVec f = hn::IfThenElse(moves, factor, hn::Set(d, 1.0f));
@@ -120,12 +122,12 @@ HWY_NOINLINE inline void Fold(FastTile& tile) {
   tile.folded = true;
 }
 
-// Divides by the sums. The set of queries whose sum or result is not finite, or whose sum is 0.
+// What the sums are divided by. The set of queries whose sum is not finite, or 0: results are finite where it is, for
+// values are below ValueLimit.
 HWY_NOINLINE inline uint64_t Divide(FastTile& tile) {
   const Singles d;
   const Doubles dd;
   const Floats df;
-  const size_t lanes = hn::Lanes(d);
   if (tile.folded) {
     Fold(tile);
     for (size_t i = 0; i < kTileQueries; i += Lanes()) {
@@ -138,57 +140,15 @@ HWY_NOINLINE inline uint64_t Divide(FastTile& tile) {
   } else {
     for (size_t i = 0; i < kTileQueries; ++i) tile.far_sum[i] = static_cast<double>(tile.sum[i]);
   }
-  uint64_t left = tile.left;
-  const SingleVec infinity = hn::Set(d, -kNoScore);
-  for (size_t lane = 0; lane < tile.count; lane += lanes) {
-    const SingleVec sum = hn::Load(d, tile.sum + lane);
-    const SingleVec inverse = tile.folded ? hn::Set(d, 1.0f) : hn::Div(hn::Set(d, 1.0f), sum);
-    auto good = hn::Lt(hn::Abs(inverse), infinity);
-    for (size_t e = 0; e < tile.value_dim; ++e) {
-      float* at = tile.out + e * kTileQueries + lane;
-      const SingleVec x = hn::Add(hn::Mul(hn::Load(d, at), inverse), hn::Zero(d));
-      good = hn::And(good, hn::Lt(hn::Abs(x), infinity));
-      hn::Store(x, d, at);
-    }
-    uint8_t bits[8] = {};
-    hn::StoreMaskBits(d, good, bits);
-    const uint64_t mask = lanes == 16 ? static_cast<uint64_t>(bits[0] | bits[1] << 8) : bits[0];
-    left |= (~mask & ((uint64_t{1} << lanes) - 1)) << lane;
+  const SingleVec one = hn::Set(d, 1.0f);
+  for (size_t i = 0; i < kTileQueries; i += hn::Lanes(d)) {
+    hn::Store(tile.folded ? one : hn::Div(one, hn::Load(d, tile.sum + i)), d, tile.inverse + i);
   }
+  uint64_t left = tile.left;
   for (size_t i = 0; i < tile.count; ++i) {
     if (!(tile.far_sum[i] > 0 && tile.far_sum[i] < kInf)) left |= uint64_t{1} << i;
   }
   return tile.count == 64 ? left : left & ((uint64_t{1} << tile.count) - 1);
-}
-
-// The queries of a tile but those of `without`.
-HWY_NOINLINE inline void WriteOut(const FastTile& tile, uint64_t without) {
-  const internal::AttentionHead& head = tile.head;
-  const int32_t dtype = head.request.args.dtype;
-  const size_t bytes = internal::BytesOf(dtype);
-  size_t i = 0;
-  if (dtype == ASSAY_F32 && head.out.col_stride == 1 && without == 0) {
-    for (; i + 4 <= tile.count; i += 4) {
-      float* to = static_cast<float*>(head.out.At(tile.first + i, 0, bytes));
-      size_t e = 0;
-      for (; e + 4 <= tile.value_dim; e += 4) {
-        Transpose4(tile.out + e * kTileQueries + i, static_cast<ptrdiff_t>(kTileQueries), to + e, head.out.row_stride);
-      }
-      for (; e < tile.value_dim; ++e) {
-        for (size_t r = 0; r < 4; ++r) {
-          to[static_cast<ptrdiff_t>(r) * head.out.row_stride + static_cast<ptrdiff_t>(e)] =
-              tile.out[e * kTileQueries + i + r];
-        }
-      }
-    }
-  }
-  for (; i < tile.count; ++i) {
-    if ((without >> i & 1) != 0) continue;
-    for (size_t e = 0; e < tile.value_dim; ++e) {
-      internal::StoreNumber(dtype, head.out.At(tile.first + i, e, bytes), 0,
-                            static_cast<double>(tile.out[e * kTileQueries + i]));
-    }
-  }
 }
 
 HWY_NOINLINE inline void WriteLse(const FastTile& tile, uint64_t without) {
@@ -255,16 +215,20 @@ HWY_NOINLINE inline uint64_t RunTile(FastTile& tile, size_t first, size_t count)
     tile.sum[i] = start_sum;
     tile.far_sum[i] = 0;
   }
-  LoadAcross(head.q, head.request.args.dtype, first, count, tile.dim, kTileQueries, tile.q);
+  LoadQueries(tile);
   if (tile.negative || head.request.scale == 0) {
     const SingleVec sign = hn::Set(d, head.request.scale == 0 ? 0.0f : -1.0f);
     for (size_t i = 0; i < tile.dim * kTileQueries; i += hn::Lanes(d)) {
       hn::Store(hn::Mul(hn::Load(d, tile.q + i), sign), d, tile.q + i);
     }
   }
-  for (size_t i = 0; i < tile.value_dim * kTileQueries; i += hn::Lanes(d)) hn::Store(hn::Zero(d), d, tile.out + i);
 
   const auto end = static_cast<size_t>(tile.last_key[count - 1]);
+  const auto clear = [&tile]() HWY_ATTR {
+    const Singles d;
+    for (size_t i = 0; i < tile.value_dim * kTileQueries; i += hn::Lanes(d)) hn::Store(hn::Zero(d), d, tile.out + i);
+  };
+  Sums sums = Sums::kReplaced;
   size_t strips = 0;
   for (size_t key = static_cast<size_t>(tile.first_key[0]); key < end;) {
     const Strip strip = NextStrip(tile, key, end);
@@ -275,9 +239,15 @@ HWY_NOINLINE inline uint64_t RunTile(FastTile& tile, size_t first, size_t count)
     if (strip.edge) HideEdge(tile, strip);
     if (HWY_UNLIKELY(tile.large_values)) HideLargeValues(tile, strip);
     Shares(tile, strip);
-    AddValues(tile, strip);
+    if (sums == Sums::kReplaced && strip.last_vec - strip.first_vec != kVecs) {
+      clear();
+      sums = Sums::kAdded;
+    }
+    AddValues(tile, strip, sums);
+    sums = Sums::kAdded;
     if (++strips % kFold == 0 && key < end) Fold(tile);
   }
+  if (sums == Sums::kReplaced) clear();
   return Divide(tile);
 }
 

@@ -10,6 +10,9 @@
 #include "hwy/highway.h"
 // clang-format on
 
+#include <bit>
+#include <cmath>
+
 #include "attention.h"
 #include "exact_attention-inl.h"
 #include "fast_attention-inl.h"
@@ -28,30 +31,37 @@ size_t FastScratch(size_t head_dim, size_t value_dim) {
   return (HWY_MAX(tile, decoder) + 63) / 64 * 64;
 }
 
+// The largest size of n numbers side by side, as bits: above those of infinity for NaN.
+HWY_INLINE hn::Vec<SingleWords> LargestBits(const float* row, size_t n, hn::Vec<SingleWords> most) {
+  const Singles d;
+  const SingleWords du;
+  size_t e = 0;
+  const auto bits = [&](SingleVec x) ASSAY_LAMBDA { return hn::BitCast(du, hn::Abs(x)); };
+  for (; e + hn::Lanes(d) <= n; e += hn::Lanes(d)) most = hn::Max(most, bits(hn::LoadU(d, row + e)));
+  if (e < n) most = hn::Max(most, bits(hn::MaskedLoad(hn::FirstN(d, n - e), d, row + e)));
+  return most;
+}
+
 // The largest value of a head, infinite where one is not finite.
 HWY_NOINLINE inline double LargestValue(const internal::AttentionHead& head) {
   const assay_attention_args& a = head.request.args;
-  const Floats d;
-  double largest = 0;
-  FloatVec most = hn::Zero(d);
-  for (size_t j = 0; j < head.ranges.length(); ++j) {
-    size_t e = 0;
-    if (a.dtype == ASSAY_F32 && head.v.col_stride == 1) {
-      const float* row = static_cast<const float*>(head.v.At(j, 0, sizeof(float)));
-      for (; e + Lanes() <= a.value_dim; e += Lanes()) {
-        const FloatVec x = hn::Abs(hn::LoadU(d, row + e));
-        most = hn::IfThenElse(hn::Le(x, most), most, x);  // a NaN stays until something follows it: see below
-        most = hn::IfThenElse(hn::Eq(x, x), most, hn::Set(d, static_cast<float>(kInf)));
-      }
+  const size_t keys = head.ranges.length();
+  if (a.dtype == ASSAY_F32 && head.v.col_stride == 1) {
+    const SingleWords d;
+    auto most = hn::Zero(d);
+    for (size_t j = 0; j < keys; ++j) {
+      most = LargestBits(static_cast<const float*>(head.v.At(j, 0, sizeof(float))), a.value_dim, most);
     }
-    for (; e < a.value_dim; ++e) {
+    const float largest = std::bit_cast<float>(hn::GetLane(hn::MaxOfLanes(d, most)));
+    return largest == largest ? static_cast<double>(largest) : kInf;
+  }
+  double largest = 0;
+  for (size_t j = 0; j < keys; ++j) {
+    for (size_t e = 0; e < a.value_dim; ++e) {
       const double x = std::fabs(internal::LoadNumber(a.dtype, head.v.At(j, e, internal::BytesOf(a.dtype)), 0));
       if (!(x <= largest)) largest = x != x ? kInf : x;
     }
   }
-  HWY_ALIGN float lanes[kMaxLanes] = {};
-  hn::Store(most, d, lanes);
-  for (size_t i = 0; i < Lanes(); ++i) largest = HWY_MAX(largest, static_cast<double>(lanes[i]));
   return largest;
 }
 
