@@ -155,12 +155,16 @@ std::vector<ExactOutput> AttentionTruth(const Case& c, oracle::Tier tier) {
   return outputs;
 }
 
-std::vector<Bound> BoundsOf(const Case& c, const subjects::SubjectInfo& info, const AttentionModel& model,
-                            const ExactOutput& truth) {
+Magnitudes MagnitudesOf(const Case& c, const AttentionModel& model, const ExactOutput& truth) {
   Magnitudes magnitudes = MagnitudesOf(c, model, truth.role);
   magnitudes.weight = truth.weight;
   magnitudes.scores = truth.scores;
-  return AttentionBounds(c, info, model, truth.role, magnitudes);
+  return magnitudes;
+}
+
+std::vector<Bound> BoundsOf(const Case& c, const subjects::SubjectInfo& info, const AttentionModel& model,
+                            const ExactOutput& truth) {
+  return AttentionBounds(c, info, model, truth.role, MagnitudesOf(c, model, truth));
 }
 
 }  // namespace assay::properties

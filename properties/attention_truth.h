@@ -26,6 +26,9 @@ struct ExactOutput {
 // Every output of the case, in the order of subjects::OutputsOf. Throws oracle::Undecided.
 std::vector<ExactOutput> AttentionTruth(const Case& c, oracle::Tier tier);
 
+// What its bounds are made of, whatever the subject.
+Magnitudes MagnitudesOf(const Case& c, const AttentionModel& model, const ExactOutput& truth);
+
 // The bounds of one of them.
 std::vector<Bound> BoundsOf(const Case& c, const subjects::SubjectInfo& info, const AttentionModel& model,
                             const ExactOutput& truth);
