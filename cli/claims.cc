@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// assay claims: what a subject claims beside the largest errors seen, operation by operation and type by type. The
-// errors are searched, so they are lower bounds of the true maxima; the claims are upper bounds.
+// assay claims: what a subject claims beside the largest errors seen, operation by operation and type by type; of
+// attention also by result, shape and spread (attention_claims.h). The errors are searched, so they are lower bounds of
+// the true maxima; the claims are upper bounds.
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
+#include "cli/attention_claims.h"
 #include "cli/claim_cases.h"
 #include "cli/commands.h"
 #include "cli/console.h"
@@ -83,7 +85,8 @@ std::string MaxText(const Line& line) {
   return max < 1e4 ? fmt::format("{:.4f}", max) : fmt::format("{:.3g}", max);
 }
 
-std::string Markdown(const std::vector<Line>& lines, const ClaimsOptions& options) {
+std::string RowsMarkdown(const std::vector<Line>& lines) {
+  if (lines.empty()) return "";
   std::string md =
       "| subject | operation | type | claim | results | misrounded | largest error, ULP | mean | error / bound | where "
       "|\n|---|---|---|---|---:|---:|---:|---:|---:|---|\n";
@@ -94,16 +97,74 @@ std::string Markdown(const std::vector<Line>& lines, const ClaimsOptions& option
                       line.failure.empty() ? MaxText(line) : line.failure, line.statistics.Mean(), line.worst_share,
                       line.where);
   }
-  std::string subjects;
-  for (const std::string& name : options.subjects) subjects += " " + ShellQuoted(name);
-  for (const std::string& op : options.ops) subjects += " --op " + op;
-  for (const std::string& dtype : options.dtypes) subjects += " --dtype " + dtype;
-  if (!options.with_bias) subjects += " --no-bias";
-  if (options.min_cols > 1) subjects += fmt::format(" --min-cols {}", options.min_cols);
-  return md + fmt::format(
-                  "\nSearched, so a lower bound of the true maximum. Made by `assay claims{} --seed {} --max-cols {} "
-                  "--oracle {}`.\n",
-                  subjects, options.seed, options.max_cols, oracle::TierName(options.tier));
+  return md;
+}
+
+std::string Command(const ClaimsOptions& options) {
+  std::string command = "assay claims";
+  for (const std::string& name : options.subjects) command += " " + ShellQuoted(name);
+  for (const std::string& op : options.ops) command += " --op " + op;
+  for (const std::string& dtype : options.dtypes) command += " --dtype " + dtype;
+  if (!options.with_bias) command += " --no-bias";
+  if (options.min_cols > 1) command += fmt::format(" --min-cols {}", options.min_cols);
+  return command + fmt::format(" --seed {} --max-cols {} --oracle {}", options.seed, options.max_cols,
+                               oracle::TierName(options.tier));
+}
+
+std::string Markdown(const std::vector<Line>& rows, const std::vector<AttentionTable>& attention,
+                     const ClaimsOptions& options) {
+  std::string md = RowsMarkdown(rows);
+  for (const AttentionTable& table : attention) md += AttentionClaimsMarkdown(table);
+  return md + fmt::format("\nSearched, so a lower bound of the true maximum. Made by `{}`.\n", Command(options));
+}
+
+// Prints a line for every operation and type as it comes.
+std::vector<Line> MeasureRows(const std::vector<OpenedSubject>& subjects, properties::Ops wanted,
+                              const std::vector<assay_dtype>& dtypes, const ClaimsOptions& options,
+                              Progress& progress) {
+  std::vector<Line> lines;
+  if ((wanted & properties::kRowOps) == 0) return lines;
+  fmt::print("  {:22} {:22} {:5} {:36} {:>9} {:>11} {:>7} {:>7}  {}\n", "subject", "operation", "type", "claim",
+             "results", "largest ULP", "mean", "/bound", "where");
+  for (const OpenedSubject& opened : subjects) {
+    for (int op = 0; op < ASSAY_NUM_ROW_OPS; ++op) {
+      if ((wanted >> op & 1) == 0) continue;
+      for (const assay_dtype dtype : dtypes) {
+        if (!opened.subject->info().Has(static_cast<assay_op>(op), dtype)) continue;
+        const Line line = Measure(*opened.subject, opened.name, static_cast<assay_op>(op), dtype, options, progress);
+        progress.Clear();
+        if (line.statistics.count() == 0 && line.failure.empty()) continue;  // nothing that it can run
+        fmt::print(
+            "  {:22} {:22} {:5} {:36} {:>9} {:>11} {:>7.3f} {:>7}  {}\n", line.subject, subjects::OpName(line.op),
+            subjects::ElementName(subjects::ElementOf(line.dtype)), ClaimText(line.claim), line.statistics.count(),
+            line.failure.empty() ? MaxText(line) : "failed", line.statistics.Mean(),
+            line.Holds() ? fmt::format("{:.3f}", line.worst_share) : Bad(fmt::format("{:.3f}", line.worst_share)),
+            line.failure.empty() ? line.where : Bad(line.failure + " at " + line.where));
+        std::fflush(stdout);
+        lines.push_back(line);
+      }
+    }
+  }
+  return lines;
+}
+
+// Likewise a table, without those that nobody can run.
+std::vector<AttentionTable> MeasureTables(const std::vector<OpenedSubject>& subjects, properties::Ops wanted,
+                                          const std::vector<assay_dtype>& dtypes, const ClaimsOptions& options,
+                                          Progress& progress) {
+  std::vector<AttentionTable> tables;
+  for (const assay_op op : {ASSAY_ATTENTION, ASSAY_ATTENTION_BACKWARD}) {
+    if ((wanted & properties::Of(op)) == 0) continue;
+    for (const assay_dtype dtype : dtypes) {
+      AttentionTable table = MeasureAttention(subjects, op, dtype, options, progress);
+      progress.Clear();
+      if (table.groups.empty()) continue;
+      fmt::print("{}", AttentionClaimsText(table));
+      std::fflush(stdout);
+      tables.push_back(std::move(table));
+    }
+  }
+  return tables;
 }
 
 }  // namespace
@@ -117,39 +178,29 @@ int Claims(const ClaimsOptions& given) {
   const properties::Ops wanted = SelectOps(options.ops);
   const std::vector<assay_dtype> dtypes = SelectDtypes(options.dtypes);
   if (options.min_cols > options.max_cols) throw UsageError("--min-cols is above --max-cols");
-  fmt::print("seed {}, rows up to {} entries, {} oracle; errors are searched: lower bounds of the true maxima\n",
+  fmt::print("seed {}, up to {} entries or keys, {} oracle; errors are searched: lower bounds of the true maxima\n",
              options.seed, options.max_cols, oracle::TierName(options.tier));
-  fmt::print("  {:22} {:22} {:5} {:36} {:>9} {:>11} {:>7} {:>7}  {}\n", "subject", "operation", "type", "claim",
-             "results", "largest ULP", "mean", "/bound", "where");
-  std::vector<Line> lines;
-  std::size_t broken = 0;
-  Progress progress;
+  std::vector<OpenedSubject> opened;
   for (const std::string& name : options.subjects) {
-    const auto subject = OpenSubject(name, options.time_limit_seconds);
-    for (int op = 0; op < ASSAY_NUM_ROW_OPS; ++op) {
-      if ((wanted >> op & 1) == 0) continue;
-      for (const assay_dtype dtype : dtypes) {
-        if (!subject->info().Has(static_cast<assay_op>(op), dtype)) continue;
-        const Line line = Measure(*subject, name, static_cast<assay_op>(op), dtype, options, progress);
-        progress.Clear();
-        if (line.statistics.count() == 0 && line.failure.empty()) continue;  // nothing that it can run
-        broken += line.Holds() ? 0 : 1;
-        fmt::print(
-            "  {:22} {:22} {:5} {:36} {:>9} {:>11} {:>7.3f} {:>7}  {}\n", line.subject, subjects::OpName(line.op),
-            subjects::ElementName(subjects::ElementOf(line.dtype)), ClaimText(line.claim), line.statistics.count(),
-            line.failure.empty() ? MaxText(line) : "failed", line.statistics.Mean(),
-            line.Holds() ? fmt::format("{:.3f}", line.worst_share) : Bad(fmt::format("{:.3f}", line.worst_share)),
-            line.failure.empty() ? line.where : Bad(line.failure + " at " + line.where));
-        std::fflush(stdout);
-        lines.push_back(line);
-      }
+    if (std::ranges::count(options.subjects, name) > 1) {
+      throw UsageError(fmt::format("{} is given twice; name each subject once", name));
     }
+    opened.push_back({name, OpenSubject(name, options.time_limit_seconds)});
   }
-  if (lines.empty()) throw UsageError("none of these subjects has any of these operations; assay probe lists them");
-  if (!options.out.empty()) subjects::WriteWhole(options.out, Markdown(lines, options));
-  fmt::print("{}: {} of {} hold\n", broken == 0 ? Good("clean") : Bad("findings"), lines.size() - broken,
-             Counted(lines.size(), "claim"));
-  return broken == 0 ? kClean : kFindings;
+  Progress progress;
+  const std::vector<Line> lines = MeasureRows(opened, wanted, dtypes, options, progress);
+  const std::vector<AttentionTable> tables = MeasureTables(opened, wanted, dtypes, options, progress);
+  std::size_t claims = lines.size();
+  auto hold = static_cast<std::size_t>(std::ranges::count_if(lines, &Line::Holds));
+  for (const AttentionTable& table : tables) {
+    claims += table.subjects.size();
+    hold += static_cast<std::size_t>(
+        std::ranges::count_if(table.subjects, [&](const std::string& name) { return table.Holds(name); }));
+  }
+  if (claims == 0) throw UsageError("none of these subjects has any of these operations; assay probe lists them");
+  if (!options.out.empty()) subjects::WriteWhole(options.out, Markdown(lines, tables, options));
+  fmt::print("{}: {} of {} hold\n", hold == claims ? Good("clean") : Bad("findings"), hold, Counted(claims, "claim"));
+  return hold == claims ? kClean : kFindings;
 }
 
 }  // namespace assay::cli

@@ -170,6 +170,30 @@ TEST_F(CliTest, ClaimsAreMeasuredOnTheRowsAskedFor) {
   EXPECT_FALSE(ran.Says(", bias")) << ran.out;
 }
 
+TEST_F(CliTest, ClaimsOfAttentionAreMeasuredByShapeAndSpread) {
+  const Ran ran = Run("assay claims assay-fast textbook --op attention --dtype f32 --max-cols 16 --out claims.md");
+  EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+  EXPECT_TRUE(ran.Says("  assay-fast             claims 0.51 ULP + (")) << ran.out;
+  EXPECT_TRUE(ran.Says("  textbook               claims none: held to the textbook bound")) << ran.out;
+  for (const char* const shape : {"out, 16 heads 16x16 d 64\n", "lse, 16 heads 16x16 d 128\n"}) {
+    EXPECT_TRUE(ran.Says(shape)) << ran.out;
+  }
+  EXPECT_TRUE(ran.Says("2 of 2 claims hold")) << ran.out;
+  const std::string page = ReadText(folder() / "claims.md");
+  EXPECT_NE(page.find("| out | 16 heads 16x16 d 64 | `assay-fast` | 16384 | "), std::string::npos) << page;
+  EXPECT_NE(page.find("`assay claims assay-fast textbook --op attention --dtype f32 --seed 1 --max-cols 16 "),
+            std::string::npos)
+      << page;
+}
+
+TEST_F(CliTest, ClaimsOfAttentionThatAreBrokenAreFindings) {
+  const Ran ran = Run("assay claims float_scores --op attention --dtype f32 --max-cols 16");
+  EXPECT_EQ(ran.code, 1) << ran.out << ran.err;
+  EXPECT_TRUE(ran.Says("findings: 0 of 1 claim hold")) << ran.out;
+  const Ran twice = Run("assay claims assay assay");
+  EXPECT_EQ(twice.code, 2) << twice.out;
+}
+
 TEST_F(CliTest, ReportIsWholeAndItsCasesReplay) {
   // A row that x - max in f32 gets wrong, and one with NaN, about which another law speaks.
   Write("rows.npy", NpyFile("<f4", "(2, 2)", FloatBytes({8.0f, 0.275659502f, std::nanf(""), 1.0f})));

@@ -186,15 +186,20 @@ int Main(int argc, char** argv) {
   claims_command->add_option("--op", claims.ops, "Only these operations")->delimiter(',')->allow_extra_args(false);
   claims_command->add_option("--dtype", claims.dtypes, "Only these types")->delimiter(',')->allow_extra_args(false);
   claims_command->add_flag("!--no-bias", claims.with_bias, "Leave out the rows with a bias");
-  AddInteger(claims_command, "--seed", claims.seed, 0, "Seed of all rows");
-  AddInteger(claims_command, "--min-cols", claims.min_cols, 1, "The shortest rows");
-  AddInteger(claims_command, "--max-cols", claims.max_cols, 1, "The longest rows (up to 67108864)");
+  AddInteger(claims_command, "--seed", claims.seed, 0, "Seed of all inputs");
+  AddInteger(claims_command, "--min-cols", claims.min_cols, 1, "The shortest rows; of attention the fewest keys");
+  AddInteger(claims_command, "--max-cols", claims.max_cols, 1,
+             "The longest rows (up to 67108864); of attention the most keys (up to 4096)");
   AddOracle(claims_command, claims.tier);
   AddTime(claims_command, "--time-limit", claims.time_limit_seconds, "For each call of the subject; default 10s");
   claims_command->add_option("--out", claims.out, "Write the table as Markdown to this file");
   claims_command->footer(
+      "Attention and its backward: a line for each result and shape of queries and keys, with columns for\n"
+      "scores of a standard deviation of 1, 16 and 100. Errors are in units of u W: the type's roundoff times\n"
+      "the terms of the result (assay_attention_claim in assay.h); the line \"nearest\" is what correct rounding\n"
+      "shows. Peers named as subjects run on the same inputs; /peer is the error over that of the best of them.\n\n"
       "Examples:\n  assay claims\n  assay claims assay-fast --op softmax --dtype f32 --no-bias --min-cols 16777216 "
-      "--max-cols 67108864");
+      "--max-cols 67108864\n  assay claims assay assay-fast openblas onednn libtorch --op attention --dtype f32");
 
   BenchOptions bench;
   CLI::App* const bench_command =
