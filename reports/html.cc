@@ -100,6 +100,7 @@ Page BuildPage(const Report& report) {
   if (is_measured) page.Add("figures", "Figures", FiguresSection(PrepareFigures(report.measured)));
   page.Section("yours", "Your logits", user);
   if (is_measured) page.Section("accuracy", "Accuracy", HtmlAccuracy(report.measured));
+  if (!report.attention.empty()) page.Section("attention", "Attention", HtmlAttention(report.attention));
   if (!report.laws.empty()) {
     page.Section("laws", "Why softmax", "Why softmax: what each alternative breaks", HtmlLaws(report.laws));
   }

@@ -31,6 +31,7 @@ std::string HtmlCode(std::string_view text);
 
 std::string HtmlAccuracy(const MeasureResult& measured);  // the matrix, then a table for each subject
 std::string HtmlMeasurements(const MeasureResult& measured, std::string_view subject);  // one subject's table
+std::string HtmlAttention(const std::vector<AttentionRow>& rows);
 std::string HtmlPublished(const std::vector<PublishedResult>& results);
 std::string HtmlLaws(const std::vector<LawRow>& laws);
 std::string HtmlSpecialValues(const std::vector<SpecialValue>& values);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The smaller tables of the HTML page: special values, the user's logits, provenance.
+// The smaller tables of the HTML page: attention, special values, the user's logits, provenance.
 
 #include <fmt/format.h>
 
@@ -35,6 +35,25 @@ std::string HtmlCode(std::string_view text) { return "<code>" + EscapeHtml(text)
 
 std::string HtmlCommand(std::string_view command) {
   return command.empty() ? "" : "<div class=\"command\"><code>" + EscapeHtml(command) + "</code></div>";
+}
+
+std::string HtmlAttention(const std::vector<AttentionRow>& rows) {
+  std::string html =
+      "<p>Errors are in units of u&nbsp;W: the roundoff of f32 times the sum of the absolute values of what the result "
+      "is "
+      "made of. The spread is the standard deviation of the scores; the last column is the error as a share of the "
+      "claim.</p>\n";
+  HtmlTable table(
+      {"subject", "operation", "result", "spread", "of", "largest", "correct rounding shows", "RMS", "share"},
+      {"keep", "keep", "keep", "n", "n", "n", "n", "n", "n"});
+  for (const AttentionRow& r : rows) {
+    const std::string share = fmt::format("<span title=\"{}\"{}>{}</span>", EscapeHtml(r.claim),
+                                          r.holds ? "" : " class=\"bad\"", Ulp(r.share));
+    const std::string failure = fmt::format("<span class=\"bad\">{}</span>", EscapeHtml(r.failure));
+    table.Row({EscapeHtml(r.subject), EscapeHtml(r.op), EscapeHtml(r.result), fmt::format("{:g}", r.spread),
+               Count(r.results), Ulp(r.largest), Ulp(r.nearest), Ulp(r.rms), r.failure.empty() ? share : failure});
+  }
+  return html + table.Finish();
 }
 
 std::string HtmlSpecialValues(const std::vector<SpecialValue>& values) {

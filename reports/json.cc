@@ -186,6 +186,22 @@ json UserJson(const std::vector<UserLogits>& users) {
 }  // namespace
 
 std::string ToJson(const Report& report) {
+  json attention = json::array();
+  for (const AttentionRow& r : report.attention) {
+    attention.push_back({{"subject", r.subject},
+                         {"kind", r.kind},
+                         {"op", r.op},
+                         {"result", r.result},
+                         {"spread", r.spread},
+                         {"results", r.results},
+                         {"largest", Number(r.largest)},
+                         {"rms", Number(r.rms)},
+                         {"nearest", Number(r.nearest)},
+                         {"share", Number(r.share)},
+                         {"claim", r.claim},
+                         {"holds", r.holds},
+                         {"failure", r.failure}});
+  }
   json laws = json::array();
   for (const LawRow& law : report.laws) {
     laws.push_back({{"subject", law.subject},
@@ -212,6 +228,7 @@ std::string ToJson(const Report& report) {
                   {"measurements", MeasurementsJson(report.measured)},
                   {"histogram", HistogramJson(PrepareFigures(report.measured))},
                   {"error_against_gap", GapsJson(report.measured)},
+                  {"attention", attention},
                   {"laws", laws},
                   {"score_statistics", ScoresJson(report.scores)},
                   {"published", PublishedJson(report.published)},

@@ -170,6 +170,23 @@ std::string Published(const std::vector<PublishedResult>& results) {
   return md;
 }
 
+std::string Attention(const std::vector<AttentionRow>& rows) {
+  std::string md =
+      "Errors in units of u W: the roundoff of f32 times the sum of the absolute values of what the result is made of. "
+      "The spread is the standard deviation of the scores; share: of the claim.\n\n";
+  md +=
+      Head({"subject", "operation", "result", "spread", "of", "largest", "correct rounding shows", "RMS", "share", ""},
+           "lllrrrrrrl");
+  for (const AttentionRow& r : rows) {
+    md += Row({EscapeMarkdown(r.subject), EscapeMarkdown(r.op), EscapeMarkdown(r.result), fmt::format("{:g}", r.spread),
+               Count(r.results), Ulp(r.largest), Ulp(r.nearest), Ulp(r.rms), Ulp(r.share),
+               !r.failure.empty() ? EscapeMarkdown(r.failure)
+               : r.holds          ? ""
+                                  : "**breaks its claim**"});
+  }
+  return md;
+}
+
 std::string Special(const std::vector<SpecialValue>& values) {
   std::string md = Head({"subject", "row", "input", "want", "got", ""}, "llllll");
   for (const SpecialValue& v : values) {
@@ -222,6 +239,7 @@ std::string ToMarkdown(const Report& report) {
         "\n![Error against distance below the maximum](figure.svg)\n\n## Accuracy\n\n" + Measurements(report.measured);
   }
   for (const UserLogits& user : report.user_logits) md += User(user);
+  if (!report.attention.empty()) md += "\n## Attention\n\n" + Attention(report.attention);
   if (!report.laws.empty()) md += "\n## Which law each one breaks\n\n" + Laws(report.laws);
   if (!report.scores.unscaled.empty()) md += "\n## Why attention divides by √d\n\n" + Scores(report.scores);
   if (!report.published.empty()) md += "\n## Published examples\n\n" + Published(report.published);

@@ -47,11 +47,30 @@ struct LawRow {
   std::string case_file;  // of the witness, where violated
 };
 
+// What attention or its backward showed in f32 at one spread of the scores, over all shapes; README.md, "Errors of
+// attention".
+struct AttentionRow {
+  std::string subject;
+  std::string kind;
+  std::string op;
+  std::string result;  // "out", "lse", "dq" ...
+  double spread = 1;
+  std::uint64_t results = 0;
+  double largest = 0;  // in units of u W, like the next two
+  double rms = 0;
+  double nearest = 0;  // the largest of correctly rounded results
+  double share = 0;    // of what is claimed, or of the textbook bound
+  std::string claim;
+  bool holds = true;
+  std::string failure;  // a call that did not return, or was refused
+};
+
 struct Report {
   std::string title = "Assay: how right is this softmax?";
   std::string verdict;  // one sentence; Verdict() writes the usual one
   Provenance provenance;
   MeasureResult measured;
+  std::vector<AttentionRow> attention;  // empty: nobody has it
   std::vector<LawRow> laws;
   std::vector<PublishedResult> published;
   std::vector<SpecialValue> special_values;

@@ -69,6 +69,10 @@ inline Report FilledReport() {
   for (Measurement& m : report.measured.measurements) {
     if (m.worst) m.worst->case_file = "cases/it's.json";
   }
+  report.attention = {{"right", "ours", "attention", "out", 16, 1000, 0.5, 0.125, 0.5, 0.75, "1 ULP", true, ""},
+                      {kHostile, "control", "attention", "lse", 1, 10, std::numeric_limits<double>::infinity(), 1e9,
+                       0.5, 12, kHostile, false, ""},
+                      {kHostile, "control", "attention", "lse", 100, 0, 0, 0, 0, 0, kHostile, false, kHostile}};
   report.laws = {{"right", "ours", "overflow", "Large logits are no excuse.", "holds", "9 cases", ""},
                  {"right", "ours", "order", "Order is kept.", "not applicable", kHostile, ""},
                  {kHostile, "control", "overflow", "Large logits are no excuse.", "violated", kHostile, "a b.json"},

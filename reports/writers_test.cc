@@ -74,7 +74,7 @@ TEST(WritersTest, HtmlAsksTheNetworkForNothing) {
 TEST(WritersTest, HtmlHasEverySection) {
   const std::string html = ToHtml(Filled());
   for (const char* id :
-       {"figures", "yours", "accuracy", "laws", "scores", "published", "special", "ulp", "provenance"}) {
+       {"figures", "yours", "accuracy", "attention", "laws", "scores", "published", "special", "ulp", "provenance"}) {
     EXPECT_NE(html.find(std::string("<section id=\"") + id + "\">"), std::string::npos) << id;
     EXPECT_NE(html.find(std::string("href=\"#") + id + "\""), std::string::npos) << id;
   }
@@ -167,6 +167,28 @@ TEST(WritersTest, WithoutScoreStatisticsThereIsNoSectionOfThem) {
   EXPECT_EQ(ToHtml(report).find("id=\"scores\""), std::string::npos);
   EXPECT_EQ(ToMarkdown(report).find("attention divides"), std::string::npos);
   EXPECT_TRUE(nlohmann::json::parse(ToJson(report))["score_statistics"].is_null());
+}
+
+TEST(WritersTest, EveryWriterHasTheErrorsOfAttention) {
+  const std::string html = ToHtml(Filled());
+  EXPECT_NE(
+      html.find("<td class=\"n\">1,000</td><td class=\"n\">0.5</td><td class=\"n\">0.5</td><td class=\"n\">0.125</td>"
+                "<td class=\"n\"><span title=\"1 ULP\">0.75</span></td>"),
+      std::string::npos);
+  EXPECT_EQ(CountOf(html, " class=\"bad\">12</span>"), 1u);
+  const std::string md = ToMarkdown(Filled());
+  EXPECT_NE(md.find("\n| right | attention | out | 16 | 1,000 | 0.5 | 0.5 | 0.125 | 0.75 |  |\n"), std::string::npos);
+  EXPECT_EQ(CountOf(md, " | attention | lse | 1 | 10 | infinite | 0.5 | 1.00e+09 | 12 | **breaks its claim** |\n"), 1u);
+  const auto json = nlohmann::json::parse(ToJson(Filled()))["attention"];
+  ASSERT_EQ(json.size(), 3u);
+  EXPECT_EQ(json[0]["spread"], 16);
+  EXPECT_EQ(json[0]["nearest"], 0.5);
+  EXPECT_EQ(json[1]["largest"], "inf");
+  EXPECT_EQ(json[1]["holds"], false);
+  Report report = Filled();
+  report.attention.clear();
+  EXPECT_EQ(ToHtml(report).find("id=\"attention\""), std::string::npos);
+  EXPECT_EQ(ToMarkdown(report).find("## Attention"), std::string::npos);
 }
 
 TEST(WritersTest, VerdictSpeaksOfTheFirstSubject) {
