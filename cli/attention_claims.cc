@@ -90,7 +90,7 @@ AttentionLine* LineOf(AttentionGroup* group, const std::string& subject) {
   return &group->lines.back();
 }
 
-void Judge(const OpenedSubject& opened, const Judged& judged, std::size_t spread, oracle::Tier tier,
+void Judge(const NamedSubject& opened, const Judged& judged, std::size_t spread, oracle::Tier tier,
            std::vector<AttentionGroup>* groups) {
   const subjects::SubjectInfo& info = opened.subject->info();
   const Case c = For(info, judged.c);
@@ -144,12 +144,12 @@ bool AttentionTable::Holds(const std::string& subject) const {
   return true;
 }
 
-AttentionTable MeasureAttention(const std::vector<OpenedSubject>& subjects, assay_op op, assay_dtype dtype,
+AttentionTable MeasureAttention(const std::vector<NamedSubject>& subjects, assay_op op, assay_dtype dtype,
                                 const ClaimsOptions& options, Progress& progress) {
   AttentionTable table;
   table.op = op;
   table.dtype = dtype;
-  for (const OpenedSubject& opened : subjects) {
+  for (const NamedSubject& opened : subjects) {
     const subjects::SubjectInfo& info = opened.subject->info();
     if (!info.Has(op, dtype)) continue;
     table.subjects.push_back(opened.name);
@@ -169,7 +169,7 @@ AttentionTable MeasureAttention(const std::vector<OpenedSubject>& subjects, assa
         const auto nearest = [&](std::size_t i) { return truth.exact[i].nearest; };
         Add(truth, ElementOf(judged.c, truth.role), nearest, &groups[k].nearest.at[spread]);
       }
-      for (const OpenedSubject& opened : subjects) {
+      for (const NamedSubject& opened : subjects) {
         if (opened.subject->info().Has(op, dtype)) Judge(opened, judged, spread, options.tier, &groups);
       }
     }

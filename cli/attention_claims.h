@@ -9,7 +9,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -64,13 +63,13 @@ struct AttentionTable {
   bool Holds(const std::string& subject) const;
 };
 
-struct OpenedSubject {
+struct NamedSubject {
   std::string name;
-  std::unique_ptr<subjects::Subject> subject;
+  subjects::Subject* subject;
 };
 
 // Those of `subjects` that have the operation in the type. No groups where there is none.
-AttentionTable MeasureAttention(const std::vector<OpenedSubject>& subjects, assay_op op, assay_dtype dtype,
+AttentionTable MeasureAttention(const std::vector<NamedSubject>& subjects, assay_op op, assay_dtype dtype,
                                 const ClaimsOptions& options, Progress& progress);
 
 std::string AttentionClaimsText(const AttentionTable& table);

@@ -12,6 +12,7 @@
 #include <string>
 #include <utility>
 
+#include "cli/report_attention.h"
 #include "properties/attention_testing.h"
 
 namespace assay::cli {
@@ -24,12 +25,10 @@ using subjects::Role;
 
 // On the shapes of 16 keys.
 AttentionTable MeasureShort(std::unique_ptr<subjects::Subject> subject, assay_op op = ASSAY_ATTENTION) {
-  std::vector<OpenedSubject> opened;
-  opened.push_back({"it", std::move(subject)});
   ClaimsOptions options;
   options.max_cols = 16;
   Progress progress;
-  return MeasureAttention(opened, op, ASSAY_F32, options, progress);
+  return MeasureAttention({{"it", subject.get()}}, op, ASSAY_F32, options, progress);
 }
 
 // Every number of `result` off by so many u W.
@@ -201,6 +200,36 @@ TEST(AttentionClaimsTextTest, ShowsSharesOfTheBoundAndOfTheBestPeer) {
         "| "}) {
     EXPECT_NE(md.find(part), std::string::npos) << part << "\nin\n" << md;
   }
+}
+
+TEST(AttentionRowsOfTest, TakesAllShapesOfAResultTogether) {
+  AttentionTable table = KnownTable();
+  table.groups.push_back(table.groups[0]);
+  AttentionErrors& longer = table.groups[1].lines[0].at[1];
+  longer.largest = 200;
+  longer.results = 12;
+  longer.sum_of_squares = 12 * 36;  // with 4 of 2 * 2: 448 of 16
+  longer.worst_share = 0.75;
+  table.groups[1].nearest.at[1].largest = 0.75;
+  const auto rows = AttentionRowsOf(table, [](const std::string& name) { return "kind of " + name; });
+  ASSERT_EQ(rows.size(), 9U);  // three subjects at three spreads
+  const reports::AttentionRow& row = rows[1];
+  EXPECT_EQ(row.subject, "ours");
+  EXPECT_EQ(row.kind, "kind of ours");
+  EXPECT_EQ(row.op, "attention");
+  EXPECT_EQ(row.result, "out");
+  EXPECT_EQ(row.spread, 16);
+  EXPECT_EQ(row.results, 16U);
+  EXPECT_EQ(row.largest, 200);
+  EXPECT_EQ(row.rms, std::sqrt(28.0));
+  EXPECT_EQ(row.nearest, 0.75);
+  EXPECT_EQ(row.share, 0.75);
+  EXPECT_EQ(row.claim, "1 ULP");
+  EXPECT_TRUE(row.holds);
+  EXPECT_FALSE(rows[2].holds);
+  table.groups[1].lines[1].failure = "exit(3)";
+  EXPECT_EQ(AttentionRowsOf(table, [](const std::string&) { return ""; })[4].failure, "exit(3)");
+  EXPECT_FALSE(AttentionRowsOf(table, [](const std::string&) { return ""; })[4].holds);
 }
 
 TEST(AttentionClaimsTextTest, WithoutPeersSaysNothingOfThem) {

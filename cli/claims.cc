@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "cli/attention_claims.h"
 #include "cli/claim_cases.h"
@@ -119,14 +120,14 @@ std::string Markdown(const std::vector<Line>& rows, const std::vector<AttentionT
 }
 
 // Prints a line for every operation and type as it comes.
-std::vector<Line> MeasureRows(const std::vector<OpenedSubject>& subjects, properties::Ops wanted,
+std::vector<Line> MeasureRows(const std::vector<NamedSubject>& subjects, properties::Ops wanted,
                               const std::vector<assay_dtype>& dtypes, const ClaimsOptions& options,
                               Progress& progress) {
   std::vector<Line> lines;
   if ((wanted & properties::kRowOps) == 0) return lines;
   fmt::print("  {:22} {:22} {:5} {:36} {:>9} {:>11} {:>7} {:>7}  {}\n", "subject", "operation", "type", "claim",
              "results", "largest ULP", "mean", "/bound", "where");
-  for (const OpenedSubject& opened : subjects) {
+  for (const NamedSubject& opened : subjects) {
     for (int op = 0; op < ASSAY_NUM_ROW_OPS; ++op) {
       if ((wanted >> op & 1) == 0) continue;
       for (const assay_dtype dtype : dtypes) {
@@ -149,7 +150,7 @@ std::vector<Line> MeasureRows(const std::vector<OpenedSubject>& subjects, proper
 }
 
 // Likewise a table, without those that nobody can run.
-std::vector<AttentionTable> MeasureTables(const std::vector<OpenedSubject>& subjects, properties::Ops wanted,
+std::vector<AttentionTable> MeasureTables(const std::vector<NamedSubject>& subjects, properties::Ops wanted,
                                           const std::vector<assay_dtype>& dtypes, const ClaimsOptions& options,
                                           Progress& progress) {
   std::vector<AttentionTable> tables;
@@ -180,16 +181,18 @@ int Claims(const ClaimsOptions& given) {
   if (options.min_cols > options.max_cols) throw UsageError("--min-cols is above --max-cols");
   fmt::print("seed {}, up to {} entries or keys, {} oracle; errors are searched: lower bounds of the true maxima\n",
              options.seed, options.max_cols, oracle::TierName(options.tier));
-  std::vector<OpenedSubject> opened;
+  std::vector<std::unique_ptr<subjects::Subject>> opened;
+  std::vector<NamedSubject> named;
   for (const std::string& name : options.subjects) {
     if (std::ranges::count(options.subjects, name) > 1) {
       throw UsageError(fmt::format("{} is given twice; name each subject once", name));
     }
-    opened.push_back({name, OpenSubject(name, options.time_limit_seconds)});
+    opened.push_back(OpenSubject(name, options.time_limit_seconds));
+    named.push_back({name, opened.back().get()});
   }
   Progress progress;
-  const std::vector<Line> lines = MeasureRows(opened, wanted, dtypes, options, progress);
-  const std::vector<AttentionTable> tables = MeasureTables(opened, wanted, dtypes, options, progress);
+  const std::vector<Line> lines = MeasureRows(named, wanted, dtypes, options, progress);
+  const std::vector<AttentionTable> tables = MeasureTables(named, wanted, dtypes, options, progress);
   std::size_t claims = lines.size();
   auto hold = static_cast<std::size_t>(std::ranges::count_if(lines, &Line::Holds));
   for (const AttentionTable& table : tables) {

@@ -225,6 +225,28 @@ TEST_F(CliTest, ReportIsWholeAndItsCasesReplay) {
   EXPECT_TRUE(replay.Says("verdict  holds")) << replay.out;
 }
 
+TEST_F(CliTest, ReportNamesTheClaimsOfAttentionThatAreBroken) {
+  Write("zeros.c", R"(#include <assay/assay.h>
+static assay_status Rows(const assay_row_args* a) { return a->rows == 0 ? ASSAY_OK : ASSAY_UNSUPPORTED; }
+static assay_status Attend(const assay_attention_args* a) {
+  for (size_t i = 0; i < a->batch * a->num_heads * a->seq_q * a->head_dim; ++i) ((float*)a->out.data)[i] = 0;
+  return ASSAY_OK;
+}
+const assay_subject* assay_subject_v1(void) {
+  static const assay_subject subject = {.struct_size = sizeof subject, .abi_major = ASSAY_ABI_MAJOR,
+    .abi_minor = ASSAY_ABI_MINOR, .name = "zeros", .version = "1", .description = "Writes zeros.",
+    .softmax = {.run = Rows}, .attention = {.run = Attend, .claims = {{ASSAY_CLAIM_BOUND, 0, 1, 0, 0, 0, 0}}}};
+  return &subject;
+}
+)");
+  const Ran cc = Run(ASSAY_CC " " ASSAY_CFLAGS " -std=c99 -shared -fPIC -I '" ASSAY_INCLUDE "' zeros.c -o zeros.so");
+  ASSERT_EQ(cc.code, 0) << cc.err;
+  const Ran report = Run("assay report --subject ./zeros.so --elements 1600 --cases 1");
+  EXPECT_EQ(report.code, 1) << report.out << report.err;
+  EXPECT_TRUE(report.Says("(out at spread 1, out at spread 16, out")) << report.out;
+  EXPECT_NE(ReadText(folder() / "assay-report/report.md").find("**breaks its claim**"), std::string::npos);
+}
+
 TEST_F(CliTest, ReportOfARightSubjectIsClean) {
   const Ran report = Run("assay report --subject assay --elements 1 --cases 5");
   EXPECT_EQ(report.code, 0) << report.out << report.err;

@@ -253,7 +253,8 @@ int Main(int argc, char** argv) {
   report_command->add_option("--subject", report.subjects, "What to measure; may be given again");
   report_command->add_option("--out", report.out, "Folder to write to")->capture_default_str();
   AddInteger(report_command, "--seed", report.seed, 0, "Seed of all samples");
-  AddInteger(report_command, "--elements", report.elements, 1, "Logits for each input family");
+  AddInteger(report_command, "--elements", report.elements, 1,
+             "Logits for each input family; attention has up to a hundredth as many keys");
   AddInteger(report_command, "--cases", report.cases, 1, "Cases for each control and law");
   report_command->add_option("--logits", report.logits, "Your own logits: NPY, f4 or f8, 1-D or 2-D");
   report_command->add_option_function<std::string>(

@@ -14,6 +14,7 @@
 #include "cli/build_info.h"
 #include "cli/commands.h"
 #include "cli/console.h"
+#include "cli/report_attention.h"
 #include "cli/report_cases.h"
 #include "cli/select.h"
 #include "properties/engine/engine.h"
@@ -83,8 +84,8 @@ void JudgeLaws(const std::string& name, subjects::Subject& subject, const Report
   }
 }
 
-// What the first subject broke, a phrase for each kind: its claim on a family, on the user's logits or on a published
-// example, a law, a convention. Decides the exit code.
+// What the first subject broke, a phrase for each kind: its claim on a family, on the user's logits, of attention or on
+// a published example, a law, a convention. Decides the exit code.
 std::vector<std::string> Failures(const reports::Report& report, const std::string& name, const assay_claim& claim) {
   std::vector<std::string> claims;
   std::vector<std::string> laws;
@@ -111,8 +112,14 @@ std::vector<std::string> Failures(const reports::Report& report, const std::stri
     const bool wrong = !result.got.empty() && !result.got_right;
     if (wrong && claim.kind == ASSAY_CLAIM_CORRECTLY_ROUNDED) examples.push_back(result.example.id);
   }
+  std::vector<std::string> attention;
+  for (const reports::AttentionRow& row : report.attention) {
+    if (row.subject != name || row.holds) continue;
+    attention.push_back(fmt::format("{} at spread {}", row.result, row.spread));
+  }
   std::vector<std::string> failures;
   if (!claims.empty()) failures.push_back(fmt::format("what it claims on {}", fmt::join(claims, ", ")));
+  if (!attention.empty()) failures.push_back(fmt::format("its claims of attention ({})", fmt::join(attention, ", ")));
   if (!laws.empty()) failures.push_back(fmt::format("the laws {}", fmt::join(laws, ", ")));
   if (!conventions.empty()) failures.push_back(fmt::format("conventions ({})", fmt::join(conventions, ", ")));
   if (!examples.empty()) failures.push_back(fmt::format("the published examples {}", fmt::join(examples, ", ")));
@@ -146,12 +153,14 @@ int Report(const ReportOptions& options) {
   std::vector<std::string> names = options.subjects.empty() ? kDefaultSubjects : options.subjects;
   std::vector<std::unique_ptr<subjects::Subject>> subjects;
   std::vector<Measured> measured;
+  std::vector<NamedSubject> named;
   for (const std::string& name : names) {
     if (std::count(names.begin(), names.end(), name) > 1) {
       throw UsageError(fmt::format("--subject {} is given twice; name each subject once", name));
     }
     subjects.push_back(OpenSubject(name));
     measured.push_back({name, KindOf(name), subjects.back().get()});
+    named.push_back({name, subjects.back().get()});
   }
   reports::NpyArray logits;
   try {
@@ -177,6 +186,7 @@ int Report(const ReportOptions& options) {
   report.measured = reports::Measure(measured, measure);
   cases.AddWorst(report.measured);
 
+  report.attention = MeasureAttentionForReport(named, KindOf, options, progress);
   JudgeLaws(names.front(), *subjects.front(), options, progress, cases, report.laws);
   for (const subjects::BuiltIn& built_in : subjects::BuiltIns()) {
     if (built_in.kind != subjects::Kind::kControl || built_in.name == names.front()) continue;
