@@ -64,13 +64,14 @@ HWY_INLINE V AddProduct(V x, V y, V sum) {
   return hn::Add(hn::Mul(x, y), sum);
 }
 
+// kFinish: sums that are not finite become NaN, so that -inf says that a key is hidden and nothing else.
 // Rows [0, kRows) of sums[r][lane] by sum_n left[n][lane] * right[r][n], n < count. left: `width` lanes a row;
 // right[r][n] lies at right + r * row_step + n * step; sums: `width` lanes a row. Lanes [0, kUsed * Lanes(d)).
-template <bool kFused, Sums kSums, size_t kRows, size_t kUsed, class D, class T = hn::TFromD<D>>
+template <bool kFused, Sums kSums, size_t kRows, size_t kUsed, bool kFinish = false, class D, class T = hn::TFromD<D>>
 HWY_INLINE void AddProducts(D d, const T* HWY_RESTRICT left, size_t width, const T* HWY_RESTRICT right,
                             ptrdiff_t row_step, ptrdiff_t step, size_t count, T* HWY_RESTRICT sums) {
 #if ASSAY_SIZELESS
-  static_assert(kRows == 1 && kUsed == 1);
+  static_assert(kRows == 1 && kUsed == 1 && !kFinish);
   (void)row_step;
   auto chain = kSums != Sums::kContinued ? hn::Zero(d) : hn::Load(d, sums);
   for (size_t n = 0; n < count; ++n) {
@@ -106,7 +107,9 @@ HWY_INLINE void AddProducts(D d, const T* HWY_RESTRICT left, size_t width, const
 #pragma GCC unroll 4
     for (size_t i = 0; i < kUsed; ++i) {
       T* HWY_RESTRICT to = sums + r * width + i * lanes;
-      hn::Store(kSums == Sums::kAdded ? hn::Add(hn::Load(d, to), chain[r][i]) : chain[r][i], d, to);
+      hn::Vec<D> sum = kSums == Sums::kAdded ? hn::Add(hn::Load(d, to), chain[r][i]) : chain[r][i];
+      if constexpr (kFinish) sum = hn::MulAdd(sum, hn::Zero(d), sum);
+      hn::Store(sum, d, to);
     }
   }
 #endif

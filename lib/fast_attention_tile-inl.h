@@ -107,7 +107,7 @@ HWY_INLINE size_t WholeChains(size_t count) {
 }
 
 // Rows [0, count) of sums (kSums) by chains of `length` products.
-template <Sums kSums, size_t kUsed>
+template <Sums kSums, size_t kUsed, bool kFinish = false>
 HWY_INLINE void ProductsOf(const float* left, const float* right, ptrdiff_t row_step, ptrdiff_t step, size_t length,
                            size_t count, float* sums) {
   const Singles d;
@@ -115,8 +115,9 @@ HWY_INLINE void ProductsOf(const float* left, const float* right, ptrdiff_t row_
   const auto add = [&](auto rows, size_t end) HWY_ATTR {
     constexpr size_t kRows = decltype(rows)::value;
     for (; r + kRows <= end; r += kRows) {
-      AddProducts<true, kSums, kRows, kUsed>(d, left, kTileQueries, right + static_cast<ptrdiff_t>(r) * row_step,
-                                             row_step, step, length, sums + r * kTileQueries);
+      AddProducts<true, kSums, kRows, kUsed, kFinish>(d, left, kTileQueries,
+                                                      right + static_cast<ptrdiff_t>(r) * row_step, row_step, step,
+                                                      length, sums + r * kTileQueries);
     }
   };
   add(std::integral_constant<size_t, kChains>(), WholeChains(count));
@@ -128,11 +129,16 @@ HWY_INLINE void ProductsOf(const float* left, const float* right, ptrdiff_t row_
 template <size_t kUsed>
 HWY_INLINE void ScoresOf(const FastTile& tile, const float* left, const Rows<float>& keys, size_t count,
                          float* scores) {
-  const auto length = [&tile](size_t n) HWY_ATTR { return HWY_MIN(kChainOfScore, tile.dim - n); };
-  ProductsOf<Sums::kReplaced, kUsed>(left, keys.data, keys.step, 1, length(0), count, scores);
-  for (size_t n = kChainOfScore; n < tile.dim; n += kChainOfScore) {
-    ProductsOf<Sums::kAdded, kUsed>(left + n * kTileQueries, keys.data + n, keys.step, 1, length(n), count, scores);
+  if (tile.dim <= kChainOfScore) {
+    return ProductsOf<Sums::kReplaced, kUsed, true>(left, keys.data, keys.step, 1, tile.dim, count, scores);
   }
+  ProductsOf<Sums::kReplaced, kUsed>(left, keys.data, keys.step, 1, kChainOfScore, count, scores);
+  size_t n = kChainOfScore;
+  for (; n + kChainOfScore < tile.dim; n += kChainOfScore) {
+    ProductsOf<Sums::kAdded, kUsed>(left + n * kTileQueries, keys.data + n, keys.step, 1, kChainOfScore, count, scores);
+  }
+  ProductsOf<Sums::kAdded, kUsed, true>(left + n * kTileQueries, keys.data + n, keys.step, 1, tile.dim - n, count,
+                                        scores);
 }
 
 // Adds shares times values to the first kUsed vectors of `out`, or puts them there.
@@ -162,22 +168,6 @@ HWY_NOINLINE inline void Scores(FastTile& tile, const Strip& strip) {
   });
 }
 
-// Whether a score of -inf is a finite one that overflowed: of a key that the query may see, with finite numbers only.
-HWY_NOINLINE inline bool Overflows(const internal::AttentionHead& head, size_t i, size_t key) {
-  const assay_attention_args& a = head.request.args;
-  const size_t bytes = internal::BytesOf(a.dtype);
-  const internal::KeyRange range = head.ranges.Of(i);
-  if (key < range.first || key >= range.last) return false;
-  if (head.mask.present() && *static_cast<const uint8_t*>(head.mask.At(i, key, 1)) == 0) return false;
-  if (head.bias.present() && internal::LoadNumber(a.dtype, head.bias.At(i, key, bytes), 0) == -kInf) return false;
-  double sum = 0;
-  for (size_t n = 0; n < a.head_dim; ++n) {
-    sum += internal::LoadNumber(a.dtype, head.q.At(i, n, bytes), 0) * 0;
-    sum += internal::LoadNumber(a.dtype, head.k.At(key, n, bytes), 0) * 0;
-  }
-  return sum == 0;
-}
-
 // Where the head has large values: those of the strip, copied, with rows of 0 for the rows that hold one. Queries that
 // see such a row, by their scores, join tile.left.
 HWY_NOINLINE inline void HideLargeValues(FastTile& tile, const Strip& strip) {
@@ -192,9 +182,7 @@ HWY_NOINLINE inline void HideLargeValues(FastTile& tile, const Strip& strip) {
     for (size_t e = 0; e < tile.value_dim; ++e) row[e] = 0;
     for (size_t i = strip.first_vec * hn::Lanes(Singles());
          i < HWY_MIN(strip.last_vec * hn::Lanes(Singles()), tile.count); ++i) {
-      const bool sees =
-          tile.shares[j * kTileQueries + i] != kNoScore || Overflows(tile.head, tile.first + i, strip.key + j);
-      if (sees) tile.left |= uint64_t{1} << i;
+      if (tile.shares[j * kTileQueries + i] != kNoScore) tile.left |= uint64_t{1} << i;
     }
   }
 }

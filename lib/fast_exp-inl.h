@@ -48,6 +48,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 using Singles = hn::ScalableTag<float>;
 using SingleVec = hn::Vec<Singles>;
+using WideDoubles = hn::RepartitionToWide<Singles>;  // half as many lanes as Singles
+using WideVec = hn::Vec<WideDoubles>;
 using SingleMask = hn::Mask<Singles>;
 using SingleWords = hn::RebindToUnsigned<Singles>;
 inline constexpr double kLongestUnshifted = 1800;  // largest |x| log2(e) / T without a shift: x * low_ stays below 2^-9

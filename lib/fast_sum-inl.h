@@ -21,9 +21,6 @@ namespace assay {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-using WideDoubles = hn::RepartitionToWide<Singles>;  // half as many lanes as Singles
-using WideVec = hn::Vec<WideDoubles>;
-
 // Sums vectors of f32 in double.
 class PairSum {
  public:
