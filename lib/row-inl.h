@@ -10,6 +10,8 @@
 #define ASSAY_LIB_ROW_INL_H_
 #endif
 
+#include <cstring>
+
 #include "lanes-inl.h"
 #include "places.h"
 
@@ -17,6 +19,22 @@ HWY_BEFORE_NAMESPACE();
 namespace assay {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+
+// Numbers of so many bytes, to others; strides in numbers.
+template <size_t kBytes>
+HWY_INLINE void CopyNumbersOf(const uint8_t* from, std::ptrdiff_t from_stride, uint8_t* to, std::ptrdiff_t to_stride,
+                              size_t count) {
+  constexpr auto kStep = static_cast<std::ptrdiff_t>(kBytes);
+  for (; count > 0; --count, from += from_stride * kStep, to += to_stride * kStep) std::memcpy(to, from, kBytes);
+}
+HWY_INLINE void CopyNumbers(size_t bytes, const void* from, std::ptrdiff_t from_stride, void* to,
+                            std::ptrdiff_t to_stride, size_t count) {
+  const auto* f = static_cast<const uint8_t*>(from);
+  auto* t = static_cast<uint8_t*>(to);
+  if (bytes == 2) return CopyNumbersOf<2>(f, from_stride, t, to_stride, count);
+  if (bytes == 4) return CopyNumbersOf<4>(f, from_stride, t, to_stride, count);
+  CopyNumbersOf<8>(f, from_stride, t, to_stride, count);
+}
 
 // One operand of a row.
 class Values {
@@ -35,9 +53,13 @@ class Values {
     if (HWY_LIKELY(place_.stride == 1 && j + Lanes() <= n_)) {
       return LoadNumbers(dtype_, static_cast<const uint8_t*>(place_.data) + j * bytes_);
     }
-    HWY_ALIGN double lanes[kMaxLanes];
-    for (size_t i = 0; i < Lanes(); ++i) lanes[i] = j + i < n_ ? At(j + i) : past_;
-    return hn::Load(d, lanes);
+    HWY_ALIGN uint64_t numbers[kMaxLanes] = {};
+    const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(j) * place_.stride;
+    const size_t count = HWY_MIN(Lanes(), n_ - j);
+    CopyNumbers(bytes_, static_cast<const uint8_t*>(place_.data) + first * static_cast<std::ptrdiff_t>(bytes_),
+                place_.stride, numbers, 1, count);
+    const DoubleVec v = LoadNumbers(dtype_, numbers);
+    return count == Lanes() ? v : hn::IfThenElse(hn::FirstN(d, count), v, hn::Set(d, past_));
   }
 
   HWY_INLINE double At(size_t j) const {
@@ -156,9 +178,11 @@ class Out {
     if (HWY_LIKELY(place_.stride == 1 && j + Lanes() <= n_)) {
       return StoreNumbers(dtype_, value, static_cast<uint8_t*>(place_.data) + j * bytes);
     }
-    HWY_ALIGN double lanes[kMaxLanes];
-    hn::Store(value, Doubles(), lanes);
-    for (size_t i = 0; i < Lanes() && j + i < n_; ++i) Set(j + i, lanes[i]);
+    HWY_ALIGN uint64_t numbers[kMaxLanes];
+    StoreNumbers(dtype_, value, numbers);
+    const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(j) * place_.stride;
+    CopyNumbers(bytes, numbers, 1, static_cast<uint8_t*>(place_.data) + first * static_cast<std::ptrdiff_t>(bytes),
+                place_.stride, HWY_MIN(Lanes(), n_ - j));
   }
 
   internal::Place place_;
