@@ -13,7 +13,6 @@
 
 #include "exact_exponents-inl.h"
 #include "exact_ladder-inl.h"
-#include "exact_log.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace assay {
@@ -38,9 +37,7 @@ HWY_NOINLINE inline void SoftmaxRow(const internal::Request& request, const inte
   const RestOfSum rest = SumRest(exponents, n, kept);
   const double sum = 1 + rest.value;
   const DoubleVec inverse = hn::Set(d, 1 / sum);
-  const DoubleVec base = hn::Set(d, bounds::ShareError(sum, rest.error));
-  const DoubleVec slope = hn::Set(d, 1.01 * bounds::kExponentRelative);
-  const DoubleVec slack = hn::Set(d, bounds::kResultSlack);
+  const DoubleVec relative = hn::Set(d, bounds::ShareError(sum, rest.error));
   Ladder ladder(request, places);
   DoubleVec exponent, size;
   // In place the row is overwritten as we go: the ladder must see it whole before.
@@ -49,10 +46,10 @@ HWY_NOINLINE inline void SoftmaxRow(const internal::Request& request, const inte
       exponents.Load(j, exponent, size);
       const DoubleVec e = kept != nullptr ? hn::Load(d, kept + j) : ExpOrZero(exponent, size);
       DoubleVec p = hn::Mul(e, inverse);
-      DoubleVec delta = hn::MulAdd(p, hn::MulAdd(size, slope, base), slack);
+      DoubleVec delta = ShareDelta(p, size, relative);
       if (HWY_UNLIKELY(rest.coarse)) {
         p = hn::Zero(d);
-        delta = hn::IfThenElse(hn::Eq(e, p), slack, hn::Set(d, kInf));
+        delta = hn::IfThenElse(hn::Eq(e, p), hn::Set(d, bounds::kResultSlack), hn::Set(d, kInf));
       }
       delta = hn::IfThenZeroElse(hn::Eq(exponent, hn::Set(d, -kInf)), delta);
       const DoubleVec share = ladder.NearestLanes(p, delta, j);
@@ -66,18 +63,6 @@ HWY_NOINLINE inline void SoftmaxRow(const internal::Request& request, const inte
   SoftmaxRow(request, places, scratch, kKeptExponentials + kMaxLanes);
 }
 
-// log of the sum of exp(d_j), and a bound of its error.
-struct LogOfSum {
-  double value;
-  double error;
-};
-
-HWY_INLINE LogOfSum LogSum(const RestOfSum& rest) {
-  if (rest.coarse) return {0, kInf};
-  const double value = internal::LogOnePlus(rest.value);
-  return {value, bounds::LogError(rest.value, rest.error, value)};
-}
-
 HWY_NOINLINE inline void LogSoftmaxRow(const internal::Request& request, const internal::RowPlaces& places) {
   const Doubles d;
   const Row row(request, places);
@@ -87,8 +72,7 @@ HWY_NOINLINE inline void LogSoftmaxRow(const internal::Request& request, const i
   const Exponents exponents(row, request.args.temperature, scan.max_logit);
   const size_t n = row.size();
   const LogOfSum log_sum = LogSum(SumRest(exponents, n, nullptr));
-  const DoubleVec base = hn::Set(d, log_sum.error);
-  const DoubleVec slope = hn::Set(d, bounds::kExponentRelative);
+  const DoubleVec error = hn::Set(d, log_sum.error);
   const DoubleVec minus_inf = hn::Set(d, -kInf);
   Ladder ladder(request, places);
   DoubleVec exponent, size;
@@ -97,9 +81,7 @@ HWY_NOINLINE inline void LogSoftmaxRow(const internal::Request& request, const i
       exponents.Load(j, exponent, size);
       const DoubleMask absent = hn::Eq(exponent, minus_inf);
       const DoubleVec log_p = hn::Sub(exponent, hn::Set(d, log_sum.value));
-      // One rounding in log_p, and one in each end of the enclosure.
-      const DoubleVec roundings = hn::Mul(hn::Abs(log_p), hn::Set(d, 2.02 * bounds::kU));
-      const DoubleVec delta = hn::IfThenZeroElse(absent, hn::Add(hn::MulAdd(size, slope, base), roundings));
+      const DoubleVec delta = hn::IfThenZeroElse(absent, LogShareDelta(log_p, size, error));
       const DoubleVec result = ladder.NearestLanes(hn::IfThenElse(absent, hn::Zero(d), log_p), delta, j);
       if (pass == 1) out.Store(hn::IfThenElse(absent, minus_inf, result), j);
     }
@@ -113,12 +95,12 @@ HWY_NOINLINE inline void LogSumExpRow(const internal::Request& request, const in
   if (scan.kind != RowKind::kFinite) return out.Set(0, FixedLogSumExp(scan.kind));
   const Exponents exponents(row, request.args.temperature, scan.max_logit);
   if (exponents.largest_only() && scan.max_logit != 0) return out.Set(0, std::copysign(kInf, scan.max_logit));
-  const LogOfSum log_sum = LogSum(SumRest(exponents, row.size(), nullptr));
-  const double lse = exponents.Reference() + log_sum.value;
-  const double delta = exponents.ReferenceError() + log_sum.error + 2.02 * bounds::kU * std::fabs(lse);
+  double reference_error;
+  const double reference = exponents.Reference(&reference_error);
+  const LogOfSum lse = LogSumExpOf(reference, reference_error, LogSum(SumRest(exponents, row.size(), nullptr)));
   Ladder ladder(request, places);
   const DoubleVec nearest = ladder.NearestLanes(
-      hn::Set(Doubles(), lse), hn::IfThenElseZero(hn::FirstN(Doubles(), 1), hn::Set(Doubles(), delta)), 0);
+      hn::Set(Doubles(), lse.value), hn::IfThenElseZero(hn::FirstN(Doubles(), 1), hn::Set(Doubles(), lse.error)), 0);
   out.Set(0, hn::GetLane(nearest));
 }
 

@@ -13,6 +13,8 @@
 #include <cstring>
 
 #include "exact_activations-inl.h"
+#include "exact_inner_activations-inl.h"
+#include "exact_inner_softmax-inl.h"
 #include "exact_sigmoid-inl.h"
 #include "exact_softmax_f32-inl.h"
 #include "kernels.h"
@@ -22,16 +24,42 @@ HWY_BEFORE_NAMESPACE();
 namespace assay {
 namespace HWY_NAMESPACE {
 
+using InnerFn = void (*)(const internal::Request& request, size_t first, size_t rows, InnerSet& left);
+using RowFn = void (*)(const internal::Request& request, const internal::RowPlaces& places);
+
+template <RowFn kRow, InnerFn kInner>
+void Activation(const internal::Request& request) {
+  if (!IsInnerActivation(request)) return EachRow<kRow>(request);
+  ForInnerRows(
+      request, [&](size_t first, size_t rows, InnerSet& left) HWY_ATTR { kInner(request, first, rows, left); },
+      [&](const internal::RowPlaces& places) HWY_ATTR { kRow(request, places); });
+}
+
+template <bool kUnit>
+HWY_NOINLINE void SoftmaxOfInnerFloats(const internal::Request& request) {
+  InnerSoftmaxOfFloats<kUnit>(
+      request,
+      [&](size_t first, size_t rows, InnerSet& left) HWY_ATTR { ExactInnerSoftmax(request, first, rows, left); },
+      [&](const internal::RowPlaces& places) HWY_ATTR { SoftmaxRow(request, places); });
+}
+
 void SoftmaxOfFloats(const internal::Request& request) {
-  if (!SoftmaxF32(request)) EachRow<SoftmaxRow>(request);
+  if (!IsInnerActivation(request) || !IsPlainSoftmax(request)) {
+    if (!SoftmaxF32(request)) Activation<SoftmaxRow, ExactInnerSoftmax>(request);
+  } else if (request.args.temperature == 1) {
+    SoftmaxOfInnerFloats<true>(request);
+  } else {
+    SoftmaxOfInnerFloats<false>(request);
+  }
 }
 
 constexpr internal::KernelTable ExactActivationsTable() {
   internal::KernelTable table;
-  table.Set(ASSAY_TIER_EXACT, ASSAY_SOFTMAX, internal::kUpTo32Bits, &EachRow<SoftmaxRow>);
+  table.Set(ASSAY_TIER_EXACT, ASSAY_SOFTMAX, internal::kUpTo32Bits, &Activation<SoftmaxRow, ExactInnerSoftmax>);
   table.Set(ASSAY_TIER_EXACT, ASSAY_SOFTMAX, internal::kF32Only, &SoftmaxOfFloats);
-  table.Set(ASSAY_TIER_EXACT, ASSAY_LOG_SOFTMAX, internal::kUpTo32Bits, &EachRow<LogSoftmaxRow>);
-  table.Set(ASSAY_TIER_EXACT, ASSAY_LOGSUMEXP, internal::kUpTo32Bits, &EachRow<LogSumExpRow>);
+  table.Set(ASSAY_TIER_EXACT, ASSAY_LOG_SOFTMAX, internal::kUpTo32Bits,
+            &Activation<LogSoftmaxRow, ExactInnerLogSoftmax>);
+  table.Set(ASSAY_TIER_EXACT, ASSAY_LOGSUMEXP, internal::kUpTo32Bits, &Activation<LogSumExpRow, ExactInnerLogSumExp>);
   table.Set(ASSAY_TIER_EXACT, ASSAY_SIGMOID, internal::kUpTo32Bits, &EachRow<SigmoidRow>);
   return table;
 }

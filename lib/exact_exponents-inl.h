@@ -12,6 +12,7 @@
 
 #include "accurate_row-inl.h"
 #include "error_bounds.h"
+#include "exact_log.h"
 #include "exp-inl.h"
 #include "lane_sum-inl.h"
 #include "row-inl.h"
@@ -48,12 +49,40 @@ HWY_INLINE RowScan ScanRow(const Row& row) {
   return {RowKind::kInfinite, 0};
 }
 
+// 1 / T, and 0 in both limits: T < bounds::kHardmaxBelow counts as T = 0.
+HWY_INLINE double InverseTemperature(double temperature) {
+  return temperature < bounds::kHardmaxBelow ? 0 : 1 / temperature;
+}
+
+// (x - x_r) / T + (b - b_r), and |x - x_r| / T + |b - b_r|; -inf and 0 where not live.
+HWY_INLINE void ExponentOf(DoubleVec x, DoubleVec x_r, DoubleVec b, DoubleVec b_r, double inverse, DoubleMask live,
+                           DoubleVec& HWY_RESTRICT d, DoubleVec& HWY_RESTRICT size) {
+  const Doubles tag;
+  const DoubleVec x_part = hn::Mul(hn::Sub(x, x_r), hn::Set(tag, inverse));
+  const DoubleVec b_part = hn::Sub(b, b_r);
+  d = hn::IfThenElse(live, hn::Add(x_part, b_part), hn::Set(tag, -kInf));
+  size = hn::IfThenElseZero(live, hn::Add(hn::Abs(x_part), hn::Abs(b_part)));
+}
+
+// z_r of a reference in double, with a bound of its error.
+HWY_INLINE double ReferenceOf(double x_r, double b_r, double inverse, bool has_bias, double* error) {
+  const double reference = x_r * inverse + b_r;
+  *error = (inverse == 1 ? 0 : 2.02 * bounds::kU) * std::fabs(x_r * inverse) +
+           (has_bias ? bounds::kU * std::fabs(reference) : 0);
+  return reference;
+}
+// |x_r| / T + |b_r|, and up to what the differences to that entry need no better one.
+HWY_INLINE double MagnitudeOf(double x_r, double b_r, double inverse) {
+  return std::fabs(x_r * inverse) + std::fabs(b_r);
+}
+inline constexpr double kLargestReference = 0x1p40;
+
 class Exponents {
  public:
-  // Of a finite row. T < bounds::kHardmaxBelow counts as T = 0.
+  // Of a finite row.
   HWY_INLINE Exponents(const Row& row, double temperature, double max_logit)
       : row_(&row),
-        inverse_(temperature < bounds::kHardmaxBelow ? 0 : 1 / temperature),
+        inverse_(InverseTemperature(temperature)),
         max_logit_(max_logit),
         largest_only_(temperature < bounds::kHardmaxBelow),
         plain_(inverse_ > 0 && !row.has_bias()),
@@ -62,7 +91,7 @@ class Exponents {
     // First from z itself, which may cancel, then from the differences to that entry.
     reference_x_ = 0;
     FindReference();
-    if (!(Magnitude() <= 0x1p40)) FindReference();
+    if (!(MagnitudeOf(reference_x_, reference_b_, inverse_) <= kLargestReference)) FindReference();
   }
 
   // d_j, and the size |x_j - x_r| / T + |b_j - b_r| that bounds its error: |error| <= bounds::kExponentRelative * size.
@@ -79,25 +108,16 @@ class Exponents {
     LoadAt(x, b, d, size);
   }
 
-  // z_r in double.
-  HWY_INLINE double Reference() const { return reference_x_ * inverse_ + reference_b_; }
-  // |x_r| / T + |b_r|.
-  HWY_INLINE double Magnitude() const { return std::fabs(reference_x_ * inverse_) + std::fabs(reference_b_); }
-  HWY_INLINE double ReferenceError() const {
-    return (inverse_ == 1 ? 0 : 2.02 * bounds::kU) * std::fabs(reference_x_ * inverse_) +
-           (row_->has_bias() ? bounds::kU * std::fabs(Reference()) : 0);
+  HWY_INLINE double Reference(double* error) const {
+    return ReferenceOf(reference_x_, reference_b_, inverse_, row_->has_bias(), error);
   }
   HWY_INLINE bool largest_only() const { return largest_only_; }
 
  private:
   HWY_INLINE void LoadAt(DoubleVec x, DoubleVec b, DoubleVec& HWY_RESTRICT d, DoubleVec& HWY_RESTRICT size) const {
     const Doubles tag;
-    const DoubleVec minus_inf = hn::Set(tag, -kInf);
-    const DoubleVec x_part = hn::Mul(hn::Sub(x, hn::Set(tag, reference_x_)), hn::Set(tag, inverse_));
-    const DoubleVec b_part = hn::Sub(b, hn::Set(tag, reference_b_));
-    const DoubleMask live = largest_only_ ? hn::Eq(x, hn::Set(tag, max_logit_)) : hn::Gt(x, minus_inf);
-    d = hn::IfThenElse(live, hn::Add(x_part, b_part), minus_inf);
-    size = hn::IfThenElseZero(live, hn::Add(hn::Abs(x_part), hn::Abs(b_part)));
+    const DoubleMask live = largest_only_ ? hn::Eq(x, hn::Set(tag, max_logit_)) : hn::Gt(x, hn::Set(tag, -kInf));
+    ExponentOf(x, hn::Set(tag, reference_x_), b, hn::Set(tag, reference_b_), inverse_, live, d, size);
   }
 
   // Makes the entry with the largest d_j the reference.
@@ -126,7 +146,7 @@ class Exponents {
   }
 
   const Row* row_;
-  double inverse_;  // 1 / T, and 0 in both limits
+  double inverse_;
   double max_logit_;
   bool largest_only_;
   bool plain_;
@@ -146,6 +166,13 @@ HWY_INLINE DoubleVec ExpOrZero(DoubleVec d, DoubleVec size) {
   const Doubles tag;
   const DoubleVec highest = hn::MulAdd(size, hn::Set(tag, bounds::kExponentRelative), d);
   return hn::IfThenElseZero(hn::Gt(highest, hn::Set(tag, -700.0)), Exp(tag, d));
+}
+
+// weight, reach and top: of all entries the sum of exp(d) times size, the largest size of those that count, the largest
+// d.
+HWY_INLINE RestOfSum RestOf(double value, double weight, double reach, double top, size_t n) {
+  // Beyond either, exp(error) - 1 <= 1.01 error and exp(d) would not hold.
+  return {value, bounds::RestError(value, weight, n), !(reach < 0x1p40) || !(top < 1)};
 }
 
 // kept: null, or where the exponentials of whole vectors go.
@@ -174,9 +201,40 @@ HWY_INLINE RestOfSum SumRest(const Exponents& exponents, size_t n, double* HWY_R
   internal::ScalarPair total = {static_cast<double>(maxima) - 1, 0};
   for (size_t i = 0; i < Lanes(); ++i) total = internal::Add(total, {lanes[0][i], lanes[1][i]});
   const double weight = hn::GetLane(hn::SumOfLanes(tag, weighted));
-  // Beyond either, exp(error) - 1 <= 1.01 error and exp(d) would not hold.
-  const bool coarse = !(LargestLane(reach) < 0x1p40) || !(LargestLane(top) < 1);
-  return {total.hi, bounds::RestError(total.hi, weight, n), coarse};
+  return RestOf(total.hi, weight, LargestLane(reach), LargestLane(top), n);
+}
+
+// A share p = exp(d) / sum within +- the result.
+HWY_INLINE DoubleVec ShareDelta(DoubleVec p, DoubleVec size, DoubleVec relative) {
+  const Doubles tag;
+  const DoubleVec slope = hn::Set(tag, 1.01 * bounds::kExponentRelative);
+  return hn::MulAdd(p, hn::MulAdd(size, slope, relative), hn::Set(tag, bounds::kResultSlack));
+}
+
+// log of the sum of exp(d_j), and a bound of its error.
+struct LogOfSum {
+  double value;
+  double error;
+};
+
+HWY_INLINE LogOfSum LogSum(const RestOfSum& rest) {
+  if (rest.coarse) return {0, kInf};
+  const double value = internal::LogOnePlus(rest.value);
+  return {value, bounds::LogError(rest.value, rest.error, value)};
+}
+
+// log p = d - log_sum, known to +- error, within +- the result: one rounding in log p, and one in each end of the
+// enclosure.
+HWY_INLINE DoubleVec LogShareDelta(DoubleVec log_p, DoubleVec size, DoubleVec error) {
+  const Doubles tag;
+  const DoubleVec roundings = hn::Mul(hn::Abs(log_p), hn::Set(tag, 2.02 * bounds::kU));
+  return hn::Add(hn::MulAdd(size, hn::Set(tag, bounds::kExponentRelative), error), roundings);
+}
+
+// logsumexp, and a bound of its error.
+HWY_INLINE LogOfSum LogSumExpOf(double reference, double reference_error, LogOfSum log_sum) {
+  const double lse = reference + log_sum.value;
+  return {lse, reference_error + log_sum.error + 2.02 * bounds::kU * std::fabs(lse)};
 }
 
 // NOLINTNEXTLINE(google-readability-namespace-comments)

@@ -230,11 +230,17 @@ HWY_NOINLINE void SoftmaxF32Rows(const internal::Request& request) {
   SoftmaxF32Call<false, kKeptRow>(request).Run();
 }
 
+// Whether a call's values are for this path, wherever they lie.
+HWY_INLINE bool IsPlainSoftmax(const internal::Request& request) {
+  const assay_row_args& a = request.args;
+  if (a.bias.data != nullptr || a.mask.data != nullptr || request.first_step > 0) return false;
+  return a.temperature > 0x1p-300 && a.temperature < 0x1p300;
+}
+
 // False where the request is not for this path.
 HWY_INLINE bool SoftmaxF32(const internal::Request& request) {
   const assay_row_args& a = request.args;
-  if (a.bias.data != nullptr || a.mask.data != nullptr || request.first_step > 0) return false;
-  if (!(a.temperature > 0x1p-300 && a.temperature < 0x1p300)) return false;
+  if (!IsPlainSoftmax(request)) return false;
   if (a.cols == 1 || (a.logits.col_stride == 1 && a.out.col_stride == 1)) {
     SoftmaxF32Rows<kKeptF32>(request);
     return true;
