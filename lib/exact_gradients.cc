@@ -11,9 +11,10 @@
 #include "hwy/highway.h"
 // clang-format on
 
+#include "exact_inner_gradients-inl.h"
 #include "gradient-inl.h"
 #include "kernels.h"
-#include "lane_sum-inl.h"
+#include "moments-inl.h"
 #include "row-inl.h"
 #include "walk-inl.h"
 
@@ -21,54 +22,6 @@ HWY_BEFORE_NAMESPACE();
 namespace assay {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-using internal::Moments;
-
-// Pass 1. Extremes are taken only where Op::InRange asks for them.
-template <class Op, bool kF64>
-HWY_INLINE Moments MomentsOf(const Values& saved, const Values& upstream) {
-  const Doubles d;
-  const DoubleVec zero = hn::Zero(d);
-  LaneSum sum;
-  DoubleVec special = zero;  // 0, or NaN
-  DoubleVec low = zero;
-  DoubleVec high = zero;
-  DoubleVec max_upstream = zero;
-  DoubleVec max_term = zero;
-  Moments row;
-  for (size_t j = 0; j < saved.size(); j += Lanes()) {
-    const DoubleVec y = saved.Load(j);
-    const auto live = Op::Live(y);
-    const DoubleVec live_y = hn::IfThenElseZero(live, y);
-    const DoubleVec dy = hn::IfThenElseZero(live, upstream.Load(j));
-    special = hn::Add(special, hn::Add(Op::Special(live_y), hn::Mul(dy, zero)));
-    DoubleVec term = dy;
-    if constexpr (Op::kSumsProducts && kF64) {
-      DoubleVec error;
-      TwoProduct(d, live_y, dy, term, error);
-      sum.Add(term, error, j);
-    } else {
-      if constexpr (Op::kSumsProducts) term = hn::Mul(live_y, dy);  // exact
-      sum.Add(term, j);
-    }
-    if constexpr (Op::kNeedsCount) row.count += static_cast<double>(hn::CountTrue(d, live));
-    if constexpr (kF64 || Op::kNeedsRange) {
-      low = hn::Min(low, live_y);
-      high = hn::Max(high, live_y);
-    }
-    if constexpr (kF64) {
-      max_upstream = hn::Max(max_upstream, hn::Abs(dy));
-      max_term = hn::Max(max_term, hn::Abs(term));
-    }
-  }
-  row.sum = sum.Total();
-  row.special = !hn::AllTrue(d, hn::Eq(special, special));
-  row.low = -LargestLane(hn::Neg(low));
-  row.high = LargestLane(high);
-  row.max_upstream = LargestLane(max_upstream);
-  row.max_term = LargestLane(max_term);
-  return row;
-}
 
 // A row of any range, entry by entry.
 template <class Op>
@@ -90,26 +43,6 @@ HWY_NOINLINE void GradientOfAnyRange(const Values& saved, const Values& upstream
   }
 }
 
-// The lanes of `tiny` anew in WidePair: results of f64 that are subnormal, or became 0 by underflow.
-template <class Op>
-HWY_NOINLINE void Replace(DoubleMask tiny, DoubleVec y, DoubleVec dy, WidePair subtrahend, WidePair t,
-                          DoubleVec& HWY_RESTRICT result) {
-  const Doubles d;
-  HWY_ALIGN double results[kMaxLanes];
-  HWY_ALIGN double ys[kMaxLanes];
-  HWY_ALIGN double dys[kMaxLanes];
-  HWY_ALIGN double tinies[kMaxLanes];
-  hn::Store(result, d, results);
-  hn::Store(y, d, ys);
-  hn::Store(dy, d, dys);
-  hn::Store(hn::IfThenElseZero(tiny, hn::Set(d, 1.0)), d, tinies);
-  for (size_t i = 0; i < Lanes(); ++i) {
-    if (tinies[i] == 0) continue;
-    results[i] = internal::RoundWide(ASSAY_F64, Op::Gradient(ys[i], WidePair(dys[i]), subtrahend, t));
-  }
-  result = hn::Load(d, results);
-}
-
 template <class Op, bool kF64>
 HWY_INLINE void GradientOfRow(const internal::Request& request, const internal::RowPlaces& places) {
   const Doubles d;
@@ -118,35 +51,24 @@ HWY_INLINE void GradientOfRow(const internal::Request& request, const internal::
   const Values upstream(places.upstream, args.dtype, args.cols, 0);
   const Out out(request, places);
   const Moments row = MomentsOf<Op, kF64>(saved, upstream);
-  const bool finite = !row.special && args.temperature < kInf;
-  if (finite && !Op::InRange(row, args.temperature, kF64)) {
+  if (!IsInRange<Op, kF64>(row, args.temperature)) {
     return GradientOfAnyRange<Op>(saved, upstream, out, args.temperature, row.count);
   }
-  // With T = inf all results are 0, whatever overflowed in the sum.
-  double minus = row.special ? std::nan("") : 0;
-  if (finite) minus = Op::Subtrahend(row.sum.hi, row.count);
-  WidePair subtrahend;
-  if (kF64 && finite) subtrahend = Op::Subtrahend(WidePair(row.sum, 0), row.count);
-  const DoubleVec sum = hn::Set(d, minus);
-  const DoubleVec t = hn::Set(d, args.temperature);
+  const DoubleVec sum = hn::Set(d, SubtrahendOf<Op>(row, args.temperature));
   for (size_t j = 0; j < args.cols; j += Lanes()) {
-    const DoubleVec y = saved.Load(j);
-    const DoubleVec dy = upstream.Load(j);
-    const auto live = Op::Live(y);
-    DoubleVec result = hn::IfThenElseZero(live, Op::Gradient(y, dy, sum, t));
-    if constexpr (kF64) {
-      const auto tiny = hn::And(live, Op::IsTiny(y, result));
-      if (HWY_UNLIKELY(finite && !hn::AllFalse(d, tiny))) {
-        Replace<Op>(tiny, y, dy, subtrahend, WidePair(args.temperature), result);
-      }
-    }
-    out.Store(result, j);
+    out.Store(GradientsOf<Op, kF64>(saved.Load(j), upstream.Load(j), sum, &row, 0, args.temperature), j);
   }
 }
 
 template <class Op, bool kF64>
 void Gradients(const internal::Request& request) {
-  ForEachRow(request, [&](const internal::RowPlaces& places) HWY_ATTR { GradientOfRow<Op, kF64>(request, places); });
+  const auto row = [&](const internal::RowPlaces& places) HWY_ATTR { GradientOfRow<Op, kF64>(request, places); };
+  if (!IsInnerExactGradient(request)) return ForEachRow(request, row);
+  ForInnerRows(
+      request,
+      [&](size_t first, size_t rows, InnerSet& left)
+          HWY_ATTR { GradientsOfInner<Op, kF64>(request, first, rows, left); },
+      row);
 }
 
 const internal::KernelGroup* ExactGradients() {
