@@ -14,7 +14,7 @@
 
 #include "exp-inl.h"
 #include "fast_exp-inl.h"
-#include "fast_inner_activations-inl.h"
+#include "fast_inner_logs-inl.h"
 #include "fast_log_softmax-inl.h"
 #include "fast_logsumexp-inl.h"
 #include "fast_sigmoid-inl.h"
