@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The fast tier's cross-entropy of labels in f32 lanes, and its gradient: without smoothing, targets or bias, which are
-// left to the exact tier. The loss needs one pass, for the sum; the gradient is softmax times a factor, but for one
-// entry. Compiled once per target. Error    bounds::kFastLossRelative, bounds::kFastLossGradientRelative.
+// The fast tier's cross-entropy of labels in f32 lanes: without smoothing, targets or bias, which are left to the exact
+// tier. It needs one pass, for the sum. Compiled once per target. Error    bounds::kFastLossRelative.
 
 #if defined(ASSAY_LIB_FAST_LOSS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef ASSAY_LIB_FAST_LOSS_INL_H_
@@ -12,7 +11,6 @@
 #endif
 
 #include "fast_log_softmax-inl.h"
-#include "fast_softmax-inl.h"
 
 #if ASSAY_FLOAT_LANES
 
@@ -74,26 +72,77 @@ HWY_INLINE bool LossOf(const ExpScale& scale, double usual_sum, float row_max, c
   return true;
 }
 
-// Losses of a group of rows; returns the set of those that are left to the exact tier. An ignored row's is 0.
-template <class Row>
-HWY_NOINLINE inline unsigned LossesOfGroup(const ExpScale& scale, const FloatExp& constants, const Labels& labels,
-                                           const FastRows& rows, size_t first, size_t count,
-                                           double* HWY_RESTRICT losses) {
-  const FloatExp exp = constants;
-  float row_max[kGroup];
-  double sums[kGroup];
-  for (size_t i = 0; i < count; ++i) sums[i] = UsualSum(exp, Row(rows, first + i), &row_max[i]);
-  unsigned left = 0;
+// Losses of rows whose sums and maxima are known; returns the set of those that are left to the exact tier. An ignored
+// row's is 0.
+inline HWY_NOINLINE uint64_t LossesOf(const ExpScale& scale, const Labels& labels, const FastRows& rows, size_t first,
+                                      size_t count, const double* HWY_RESTRICT sums, const float* HWY_RESTRICT row_max,
+                                      double* HWY_RESTRICT losses) {
+  uint64_t left = 0;
   for (size_t i = 0; i < count; ++i) {
     losses[i] = 0;
     const size_t row = rows.first + first + i;
     if (labels.IsIgnored(row)) continue;
     const FastRow logits(rows, first + i);
     const bool done = LossOf(scale, sums[i], row_max[i], logits, LogitAt(logits, labels.Of(row)), &losses[i]);
-    if (HWY_UNLIKELY(!done)) left |= 1u << i;
+    if (HWY_UNLIKELY(!done)) left |= uint64_t{1} << i;
   }
   return left;
 }
+
+template <class Row>
+HWY_NOINLINE inline uint64_t LossesOfGroup(const ExpScale& scale, const FloatExp& constants, const Labels& labels,
+                                           const FastRows& rows, size_t first, size_t count,
+                                           double* HWY_RESTRICT losses) {
+  const FloatExp exp = constants;
+  float row_max[kGroup];
+  double sums[kGroup];
+  for (size_t i = 0; i < count; ++i) sums[i] = UsualSum(exp, Row(rows, first + i), &row_max[i]);
+  return LossesOf(scale, labels, rows, first, count, sums, row_max, losses);
+}
+
+// Where losses go: to a place for each row, or into one sum, in the order of the rows.
+class LossSink {
+ public:
+  HWY_INLINE LossSink(const internal::Request& request, const Labels& labels)
+      : request_(request), labels_(labels), reduced_(request.args.reduction != ASSAY_REDUCTION_NONE) {}
+
+  // False where no more losses are wanted: one row's share of a sum cannot be asked of the exact tier.
+  HWY_INLINE bool IsOpen() const { return all_done_ || !reduced_; }
+
+  // Those of `count` rows; `left`: the set that is left to the exact tier.
+  HWY_INLINE void Take(const FastRows& rows, size_t first, size_t count, const double* HWY_RESTRICT losses,
+                       uint64_t left) {
+    const assay_row_args& a = request_.args;
+    all_done_ = all_done_ && left == 0;
+    for (size_t i = 0; i < count; ++i) {
+      const size_t row = rows.first + first + i;
+      if (reduced_) {
+        total_ += losses[i];
+      } else if ((left >> i & 1) == 0) {
+        internal::StoreNumber(a.dtype, a.out.data, static_cast<std::ptrdiff_t>(row) * a.out.row_stride, losses[i]);
+      } else {
+        RunExactRow(request_, rows, first + i);
+      }
+    }
+  }
+
+  HWY_INLINE void Finish() const {
+    if (!reduced_) return;
+    if (!all_done_) return RunExact(request_);
+    // The mean over no row: 0 / 0.
+    internal::StoreNumber(request_.args.dtype, request_.args.out.data, 0, total_ / labels_.Divisor());
+  }
+
+ private:
+  const internal::Request& request_;
+  const Labels& labels_;
+  bool reduced_;
+  bool all_done_ = true;
+  double total_ = 0;
+};
+
+inline void InnerCrossEntropy(const ExpScale& scale, const FloatExp& exp, const Labels& labels, const FastRows& rows,
+                              LossSink& sink);
 
 inline void FastCrossEntropy(const internal::Request& request) {
   const assay_row_args& a = request.args;
@@ -101,175 +150,21 @@ inline void FastCrossEntropy(const internal::Request& request) {
   const ExpScale scale(a.temperature);
   const FloatExp exp(scale, kUsualScale.shift, kUsualScale.exponent);
   const Labels labels(a);
-  const bool reduced = a.reduction != ASSAY_REDUCTION_NONE;
-  double total = 0;
-  bool all_done = true;
+  LossSink sink(request, labels);
+  if (IsInner(a, true)) {
+    InnerCrossEntropy(scale, exp, labels, AllRows(request), sink);
+    return sink.Finish();
+  }
   ForGroups(request, [&](const FastRows& rows, size_t first, size_t count) HWY_ATTR {
-    if (!all_done && reduced) return;
+    if (!sink.IsOpen()) return;
     double losses[kGroup];
     FastRows inputs = rows;
     inputs.out.stride = 1;  // one entry a row
-    const unsigned left = AreDirect(inputs) ? LossesOfGroup<DirectRow>(scale, exp, labels, rows, first, count, losses)
+    const uint64_t left = AreDirect(inputs) ? LossesOfGroup<DirectRow>(scale, exp, labels, rows, first, count, losses)
                                             : LossesOfGroup<FastRow>(scale, exp, labels, rows, first, count, losses);
-    all_done = all_done && left == 0;
-    for (size_t i = 0; i < count; ++i) {
-      const size_t row = rows.first + first + i;
-      if (reduced) {
-        total += losses[i];
-      } else if ((left >> i & 1) == 0) {
-        internal::StoreNumber(a.dtype, a.out.data, static_cast<std::ptrdiff_t>(row) * a.out.row_stride, losses[i]);
-      } else {
-        RunExactRow(request, rows, first + i);
-      }
-    }
+    sink.Take(rows, first, count, losses, left);
   });
-  if (!reduced) return;
-  if (!all_done) return RunExact(request);  // one row's share of a sum cannot be asked for
-  // The mean over no row: 0 / 0.
-  internal::StoreNumber(a.dtype, a.out.data, 0, total / labels.Divisor());
-}
-
-// Of the maximum's exponential in a row whose gradient takes it own scale.
-inline constexpr int kGradientPower = 60;
-
-// Writes one result.
-HWY_INLINE void StoreAt(const FastOut& out, int32_t dtype, int64_t j, double value) {
-  internal::StoreNumber(dtype, out.place().data, j * out.place().stride, value);
-}
-HWY_INLINE void StoreAt(const DirectOut& out, int32_t /*dtype*/, int64_t j, double finite) {
-  out.direct()[j] = static_cast<float>(finite) + 0.0f;  // no -0
-}
-
-// factor * (p - [j is the label and visible]) for the row, given its sum.
-template <bool kShifted, class Row, class Out>
-HWY_INLINE void WriteGradient(const Row& row, const Out& out, const float* keep, const FloatExp& exp, double sum,
-                              double factor, int64_t label, float logit, int32_t dtype) {
-  const Singles d;
-  const float own =  // before out, where it may be kept, is overwritten
-      keep != nullptr ? keep[label] : hn::GetLane(exp.Power<kShifted>(One{hn::Set(d, logit)}).v);
-  const double scaled = factor / sum;
-  const auto scaled_high = static_cast<float>(scaled);
-  const SingleVec high = hn::Set(d, scaled_high);
-  const SingleVec low = hn::Set(d, static_cast<float>(scaled - static_cast<double>(scaled_high)));
-  const auto share = [&](SingleVec e) ASSAY_LAMBDA {
-    return hn::Add(hn::MulAdd(e, high, hn::Mul(e, low)), hn::Zero(d));  // no -0
-  };
-  if (keep != nullptr) {
-    WriteRow(row, out, keep, [&](const auto& e) ASSAY_LAMBDA { return Map(share, e); });
-  } else {
-    WriteRow(row, out, nullptr, [&](const auto& x) ASSAY_LAMBDA { return Map(share, exp.Power<kShifted>(x)); });
-  }
-  if (logit == kMinusInf) return;
-  StoreAt(out, dtype, label, factor * (static_cast<double>(own) / sum - 1));
-}
-
-// A row that the usual scale does not suit. With NaN or infinity it gives NaN, with nothing visible 0.
-inline HWY_NOINLINE void GradientOfUnusualRow(const ExpScale& scale, const FastRows& rows, size_t i, double factor,
-                                              int64_t label, float* keep) {
-  const FastRow row(rows, i);
-  const FastOut out(rows, i);
-  const float row_max = MaxOfRow(row);
-  const float logit = LogitAt(row, label);
-  if (!std::isfinite(row_max)) {
-    const double value = row_max == kMinusInf ? 0 : std::numeric_limits<double>::quiet_NaN();
-    for (size_t j = 0; j < row.size(); ++j) StoreAt(out, rows.dtype, static_cast<int64_t>(j), value);
-    return;
-  }
-  const RowScale row_scale = ScaleOf(scale, row_max, kGradientPower);
-  const FloatExp exp(scale, row_scale.shift, row_scale.exponent);
-  if (row_scale.shift != 0) {
-    const double sum = SumExp<true>(row, exp, keep);
-    WriteGradient<true>(row, out, keep, exp, sum, factor, label, logit, rows.dtype);
-  } else {
-    const double sum = SumExp<false>(row, exp, keep);
-    WriteGradient<false>(row, out, keep, exp, sum, factor, label, logit, rows.dtype);
-  }
-}
-
-// So that what stands for an invisible entry, 2^-125, gives 0, and both words of factor / sum are normal.
-HWY_INLINE bool SuitsGradient(double sum, double factor) {
-  const double scaled = std::fabs(factor) / sum;
-  return IsUsual(sum) && scaled <= 0x1p-26 && scaled >= 0x1p-100;
-}
-
-template <class Row, class Out>
-HWY_NOINLINE inline void GradientsOfGroup(const ExpScale& scale, const FloatExp& constants, const Labels& labels,
-                                          const double* HWY_RESTRICT factors, const FastRows& rows, size_t first,
-                                          size_t count) {
-  const FloatExp exp = constants;
-  HWY_ALIGN float scratch[kScratchFloats];
-  const size_t n = rows.cols;
-  const bool into_out = n < kRecomputedFloats && !rows.in_place && Out(rows, first).direct() != nullptr;
-  const auto keep_of = [&](size_t i) ASSAY_LAMBDA {
-    return into_out ? Out(rows, first + i).direct() : n <= kScratchFloats ? scratch + i * n : nullptr;
-  };
-  double sums[kGroup];
-  for (size_t i = 0; i < count; ++i) sums[i] = SumExp<false>(Row(rows, first + i), exp, keep_of(i));
-  for (size_t i = 0; i < count; ++i) {
-    const size_t index = rows.first + first + i;
-    const int64_t label = labels.Of(index);
-    if (labels.IsIgnored(index)) {
-      const FastOut out(rows, first + i);
-      for (size_t j = 0; j < n; ++j) StoreAt(out, rows.dtype, static_cast<int64_t>(j), 0);
-      continue;
-    }
-    if (HWY_LIKELY(SuitsGradient(sums[i], factors[i]))) {
-      const Row row(rows, first + i);
-      WriteGradient<false>(row, Out(rows, first + i), keep_of(i), exp, sums[i], factors[i], label, LogitAt(row, label),
-                           rows.dtype);
-    } else {
-      GradientOfUnusualRow(scale, rows, first + i, factors[i], label, keep_of(i));
-    }
-  }
-}
-
-// upstream / (divisor T) of a row, and whether the lanes can take it.
-HWY_INLINE double FactorOf(const assay_row_args& a, double divisor, size_t row) {
-  double upstream = 1;
-  if (a.upstream.data != nullptr) {
-    const bool reduced = a.reduction != ASSAY_REDUCTION_NONE;
-    upstream = internal::LoadNumber(a.dtype, a.upstream.data,
-                                    reduced ? 0 : static_cast<std::ptrdiff_t>(row) * a.upstream.row_stride);
-  }
-  return upstream / (divisor * a.temperature);
-}
-HWY_INLINE bool FactorInRange(double factor) { return std::fabs(factor) > 0x1p-30 && std::fabs(factor) < 0x1p30; }
-
-inline void FastCrossEntropyBackward(const internal::Request& request) {
-  const assay_row_args& a = request.args;
-  const bool reduced = a.reduction != ASSAY_REDUCTION_NONE;
-  if (!IsPlainLoss(a)) return RunExact(request);
-  const Labels labels(a);
-  const double divisor = labels.Divisor();
-  if (divisor == 0 || (reduced && !FactorInRange(FactorOf(a, divisor, 0)))) {
-    return RunExact(request);
-  }
-  const ExpScale scale(a.temperature);
-  const FloatExp exp(scale, kUsualScale.shift, kUsualScale.exponent);
-  const bool by_row = !reduced && a.upstream.data != nullptr;
-  double factors[kGroup];
-  for (double& factor : factors) factor = FactorOf(a, divisor, 0);
-  ForGroups(request, [&](const FastRows& rows, size_t first, size_t count) HWY_ATTR {
-    bool in_range = FactorInRange(factors[0]);
-    if (by_row) {
-      in_range = true;
-      for (size_t i = 0; i < count; ++i) {
-        factors[i] = FactorOf(a, divisor, rows.first + first + i);
-        in_range = in_range && FactorInRange(factors[i]);
-      }
-    }
-    if (HWY_LIKELY(in_range)) {
-      return AreDirect(rows) ? GradientsOfGroup<DirectRow, DirectOut>(scale, exp, labels, factors, rows, first, count)
-                             : GradientsOfGroup<FastRow, FastOut>(scale, exp, labels, factors, rows, first, count);
-    }
-    for (size_t i = 0; i < count; ++i) {
-      if (FactorInRange(factors[i])) {
-        GradientsOfGroup<FastRow, FastOut>(scale, exp, labels, factors + i, rows, first + i, 1);
-      } else {
-        RunExactRow(request, rows, first + i);
-      }
-    }
-  });
+  sink.Finish();
 }
 
 // NOLINTNEXTLINE(google-readability-namespace-comments)

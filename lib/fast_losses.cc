@@ -10,7 +10,8 @@
 #include "hwy/highway.h"
 // clang-format on
 
-#include "fast_loss-inl.h"
+#include "fast_inner_loss-inl.h"
+#include "fast_loss_gradient-inl.h"
 #include "kernels.h"
 
 HWY_BEFORE_NAMESPACE();
