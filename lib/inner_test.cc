@@ -8,12 +8,11 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <limits>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "assay/assay.h"
+#include "inner_cases.h"
 #include "kernels.h"
 #include "number.h"
 #include "request.h"
@@ -21,154 +20,15 @@
 namespace assay::internal {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-struct Shape {
-  std::size_t rows;
-  std::size_t cols;
-};
-
-// kHuge: beyond the range of every hot path; kCancelling: a bias takes the logits back but for a little.
-enum class Values { kUsual, kSpread, kFarDown, kSpecial, kHuge, kCancelling };
-
-// One call's operands, contiguous or with rows side by side (and unused columns between, if padded).
-class Operands {
- public:
-  Operands(std::int32_t dtype, Shape shape, bool inner, std::size_t padding)
-      : dtype_(dtype),
-        row_(inner ? 1 : shape.cols),
-        col_(inner ? shape.rows + padding : 1),
-        size_((inner ? col_ * shape.cols : shape.rows * shape.cols) + shape.rows),
-        bytes_(BytesOf(dtype)) {
-    for (auto* of : {&first, &second, &bias, &out}) of->assign(size_ * bytes_, 0xA5);
-    mask.assign(size_, 0);
-  }
-
-  std::size_t At(std::size_t i, std::size_t j) const { return i * row_ + j * col_; }
-  void Set(std::vector<std::uint8_t>& of, std::size_t i, std::size_t j, double value) {
-    StoreNumber(dtype_, of.data(), static_cast<std::ptrdiff_t>(At(i, j)), value);
-  }
-  assay_const_matrix In(const std::vector<std::uint8_t>& of) const {
-    return {of.data(), static_cast<std::ptrdiff_t>(row_), static_cast<std::ptrdiff_t>(col_)};
-  }
-  assay_matrix Out(std::vector<std::uint8_t>& of) const {
-    return {of.data(), static_cast<std::ptrdiff_t>(row_), static_cast<std::ptrdiff_t>(col_)};
-  }
-
-  std::vector<std::uint8_t> first;   // logits, or saved
-  std::vector<std::uint8_t> second;  // upstream, or targets
-  std::vector<std::uint8_t> bias;
-  std::vector<std::uint8_t> out;
-  std::vector<std::uint8_t> mask;
-
- private:
-  std::int32_t dtype_;
-  std::size_t row_;
-  std::size_t col_;
-  std::size_t size_;
-  std::size_t bytes_;
-};
-
-const assay_row_kernel& KernelOf(const assay_subject& subject, assay_op op) {
-  const assay_row_kernel* const kernels[] = {
-      &subject.softmax,          &subject.log_softmax,          &subject.logsumexp,     &subject.sigmoid,
-      &subject.softmax_backward, &subject.log_softmax_backward, &subject.cross_entropy, &subject.cross_entropy_backward,
-      &subject.sparsemax,        &subject.sparsemax_backward};
-  return *kernels[op];
-}
-
-struct Setting {
-  assay_op op;
-  std::int32_t dtype;
-  Shape shape;
-  Values values;
-  bool masked;
-  bool biased;
-  bool in_place;
-  bool dense_targets;  // of a loss, instead of labels
-  double smoothing;    // of a loss
-  double temperature;
-};
-
-// A call's choices by its number, each of them with each of the others.
-Setting SettingOf(assay_op op, std::int32_t dtype, Shape shape, Values values, unsigned number) {
-  constexpr double kTemperatures[] = {1, 0.7, 1, 1e-3, 1, 1, 40};
-  Setting s{op, dtype, shape, values, false, false, false, false, 0, kTemperatures[number % 7]};
-  s.in_place = number / 3 % 2 == 0;
-  const bool forward = !IsActivationBackward(op) && op != ASSAY_SIGMOID;
-  s.masked = forward && number % 3 == 0;
-  s.biased = !IsActivationBackward(op) && (values == Values::kCancelling || number % 5 == 0);
-  s.dense_targets = IsLoss(op) && number % 4 == 0;
-  s.smoothing = IsLoss(op) && number % 11 < 3 ? 0.1 : 0;
-  return s;
-}
-
-double SpreadOf(Values values) { return values == Values::kSpread ? 30 : values == Values::kHuge ? 3000 : 2; }
-
-void Fill(const Setting& s, Operands& operands, unsigned seed) {
-  std::mt19937_64 random(seed);
-  std::normal_distribution<double> normal(s.values == Values::kFarDown ? -60 : 0, SpreadOf(s.values));
-  const double special[] = {std::nan(""), kInfinity, -kInfinity, -kInfinity};
-  for (std::size_t i = 0; i < s.shape.rows; ++i) {
-    for (std::size_t j = 0; j < s.shape.cols; ++j) {
-      double x = normal(random);
-      double y = normal(random);
-      double b = normal(random);
-      if (IsActivationBackward(s.op)) {
-        x = s.op == ASSAY_LOG_SOFTMAX_BACKWARD ? -std::fabs(x) - 3 : random() % 4 == 0 ? 0 : std::fabs(x) / 64;
-        if (s.values == Values::kSpecial && random() % 200 == 0) y = special[random() % 4];
-        if (s.values == Values::kHuge && i % 3 == 0) x = std::ldexp(x, s.dtype == ASSAY_F64 ? -1000 : -8);
-      } else if (s.values == Values::kSpecial) {
-        if (random() % 200 == 0) x = special[random() % 4];
-        if (random() % 200 == 0) b = special[random() % 4];
-        if (i == 2) x = -kInfinity;  // nothing visible
-      } else if (s.values == Values::kCancelling) {
-        x = std::round(x) * 4096;
-        b -= x;
-      }
-      if (s.dense_targets) y = random() % 3 == 0 ? std::fabs(y) : 0;
-      operands.Set(operands.first, i, j, x);
-      operands.Set(operands.second, i, j, y);
-      operands.Set(operands.bias, i, j, b);
-      operands.mask[operands.At(i, j)] = random() % 4 != 0 ? 1 : 0;
-    }
-  }
-}
-
-// The call's results: all that is in the buffer they are written to.
-std::vector<std::uint8_t>& Run(const assay_subject& subject, const Setting& s, Operands& operands) {
-  const bool backward = IsActivationBackward(s.op);
-  std::vector<std::int64_t> labels(s.shape.rows);
-  for (std::size_t i = 0; i < s.shape.rows; ++i) labels[i] = static_cast<std::int64_t>(i * 7 % s.shape.cols);
-  assay_row_args args{};
-  args.struct_size = sizeof args;
-  args.rows = s.shape.rows;
-  args.cols = s.shape.cols;
-  args.temperature = s.temperature;
-  args.dtype = s.dtype;
-  (backward ? args.saved : args.logits) = operands.In(operands.first);
-  if (backward) args.upstream = operands.In(operands.second);
-  if (s.masked) args.mask = operands.In(operands.mask);
-  if (s.biased) args.bias = operands.In(operands.bias);
-  if (s.dense_targets) {
-    args.targets = operands.In(operands.second);
-  } else if (IsLoss(s.op)) {
-    args.labels = {labels.data(), 1, 1};
-  }
-  args.label_smoothing = s.smoothing;
-  auto& to = s.in_place && !HasOneColumn(s.op) ? (backward ? operands.second : operands.first) : operands.out;
-  args.out = operands.Out(to);
-  if (HasOneColumn(s.op)) args.out = {to.data(), 1, 1};
-  EXPECT_EQ(KernelOf(subject, s.op).run(&args), ASSAY_OK);
-  return to;
-}
-
 void ExpectEqualResults(const assay_subject& subject, const Setting& s, Operands& contiguous, Operands& inner) {
-  const std::vector<std::uint8_t>& want = Run(subject, s, contiguous);
-  const std::vector<std::uint8_t>& got = Run(subject, s, inner);
+  ASSERT_EQ(Run(subject, s, contiguous), ASSAY_OK);
+  ASSERT_EQ(Run(subject, s, inner), ASSAY_OK);
+  const std::vector<std::uint8_t>& want = ResultsOf(s, contiguous);
+  const std::vector<std::uint8_t>& got = ResultsOf(s, inner);
   const std::size_t bytes = BytesOf(s.dtype);
   std::vector<bool> written(got.size() / bytes);
-  for (std::size_t i = 0; i < s.shape.rows; ++i) {
+  const bool reduced = s.op == ASSAY_CROSS_ENTROPY && s.reduction != ASSAY_REDUCTION_NONE;
+  for (std::size_t i = 0; i < (reduced ? 1 : s.shape.rows); ++i) {
     for (std::size_t j = 0; j < (HasOneColumn(s.op) ? 1 : s.shape.cols); ++j) {
       const std::size_t want_at = HasOneColumn(s.op) ? i : contiguous.At(i, j);
       const std::size_t got_at = HasOneColumn(s.op) ? i : inner.At(i, j);
