@@ -135,7 +135,7 @@ class FloatExp {
       : high_(hn::Set(Singles(), scale.high)),
         low_(hn::Set(Singles(), scale.low)),
         shift_(hn::Set(Singles(), shift)),
-        least_(hn::Set(Singles(), static_cast<float>((kMinPower - exponent) * scale.unit))),
+        least_(hn::Set(Singles(), LeastOf(scale, exponent))),
         most_(hn::Set(Singles(), static_cast<float>((kMaxPower - exponent) * scale.unit))) {
     const SingleWords du;
     power_ = hn::BitCast(Singles(),
@@ -143,6 +143,12 @@ class FloatExp {
     residue_ = hn::LoadU(Singles(), PowerTable::kResidue);
     if (scale.unit < 0) std::swap(least_, most_);
   }
+
+  // The lower limit without a shift; and one for each lane instead, not below that of the constructor's exponent.
+  static HWY_INLINE float LeastOf(const ExpScale& scale, int exponent) {
+    return static_cast<float>((kMinPower - exponent) * scale.unit);
+  }
+  HWY_INLINE void LimitBelow(SingleVec least) { least_ = least; }
 
   // One or Four vectors. kShifted: there is a shift; kSides: where x may be beyond the limits. NaN gives NaN.
   template <bool kShifted, Sides kSides = Sides::kBoth, class Vecs>

@@ -62,8 +62,8 @@ HWY_INLINE size_t CountOf(SingleMask a, SingleMask b, SingleMask c, SingleMask d
 
 // Each operation, with a Retry for rows that it does not serve (void: none) and the form for T other than 1: what pass
 // 1 adds (Start, then Join), and as an object that took a row's moments, what pass 2 computes: Result in f32 for T = 1,
-// or the doubles Wide of Factor for other T; IsLive says where it is not +0 anyway. TakeRows: a row for each lane,
-// given OfRow of each; for Result alone.
+// or the doubles Wide of Factor for other T; IsLive says where it is not +0 anyway. A row for each lane:
+// TakeRows of OfRow for Result; TakeWideRows of WideOfRow for Wide, and of LeastOfRow for Factor.
 
 // p (dy - sum p dy) / T. An entry with p = 0 adds nothing and gives 0, unless its dy is not finite: then the sum is
 // NaN, and the row is done again with kMasked, to the same bits as with any other dy there.
@@ -97,6 +97,9 @@ class FastSoftmaxGradient {
   }
   static HWY_INLINE float OfRow(const FastMoments& row) { return static_cast<float>(row.sum); }
   HWY_INLINE void TakeRows(SingleVec rows) { sum_ = rows; }
+  static HWY_INLINE double WideOfRow(const FastMoments& row) { return row.sum; }
+  static HWY_INLINE float LeastOfRow(const FastMoments&) { return 0; }
+  HWY_INLINE void TakeWideRows(WideVec rows, SingleVec) { wide_sum_ = rows; }
 
   HWY_INLINE SingleVec Result(SingleVec p, SingleVec dy) const { return hn::Mul(p, hn::Sub(Live(p, dy), sum_)); }
   HWY_INLINE SingleVec Factor(SingleVec p) const { return p; }
@@ -148,12 +151,12 @@ class FastLogSoftmaxGradient {
   }
 
   explicit HWY_INLINE FastLogSoftmaxGradient(double t)
-      : exp_(ExpScale(1), 0, kUsualExponent), inverse_(hn::Set(WideDoubles(), 1 / t)) {}
+      : exp_(ExpScale(1), 0, kUsual ? kUsualExponent : kMostExponent), inverse_(hn::Set(WideDoubles(), 1 / t)) {}
 
   HWY_INLINE void Take(const FastMoments& row) {
     int exponent = kUsualExponent;
     if constexpr (!kUsual) {
-      exponent = row.sum == 0 ? 0 : ExponentOf(row.sum) + 60;
+      exponent = ExponentOf(row);
       exp_ = FloatExp(ExpScale(1), 0, exponent);
     }
     const double scaled = row.sum * std::bit_cast<double>(static_cast<uint64_t>(1023 - exponent) << 52);
@@ -162,6 +165,13 @@ class FastLogSoftmaxGradient {
   }
   static HWY_INLINE float OfRow(const FastMoments& row) { return static_cast<float>(row.sum * kUsualInverse); }
   HWY_INLINE void TakeRows(SingleVec rows) { sum_ = rows; }
+  // The exponent is kMostExponent for all rows, the lower limit that of the row's own: the same products.
+  static HWY_INLINE double WideOfRow(const FastMoments& row) { return row.sum * kMostInverse; }
+  static HWY_INLINE float LeastOfRow(const FastMoments& row) { return FloatExp::LeastOf(ExpScale(1), ExponentOf(row)); }
+  HWY_INLINE void TakeWideRows(WideVec rows, SingleVec least) {
+    wide_sum_ = rows;
+    exp_.LimitBelow(least);
+  }
 
   HWY_INLINE SingleVec Result(SingleVec log_p, SingleVec dy) const {
     return hn::IfThenElseZero(IsLive(log_p), hn::NegMulAdd(Factor(log_p), sum_, dy));
@@ -173,8 +183,12 @@ class FastLogSoftmaxGradient {
   static constexpr int kUsualExponent = 66;
   static constexpr double kUsualInverse = 0x1p-66;
 
-  static HWY_INLINE int ExponentOf(double normal) {
-    return static_cast<int>(std::bit_cast<uint64_t>(normal) >> 52 & 0x7FF) - 1023;
+  // Of the largest sum that is served; 2^100 e^10 is in FloatExp's range too.
+  static constexpr int kMostExponent = 100;
+  static constexpr double kMostInverse = 0x1p-100;
+
+  static HWY_INLINE int ExponentOf(const FastMoments& row) {
+    return row.sum == 0 ? 0 : static_cast<int>(std::bit_cast<uint64_t>(row.sum) >> 52 & 0x7FF) - 1023 + 60;
   }
 
   FloatExp exp_;
@@ -208,15 +222,15 @@ class FastSparsemaxGradient {
   explicit HWY_INLINE FastSparsemaxGradient(double t) : inverse_(hn::Set(WideDoubles(), 1 / t)) {}
 
   HWY_INLINE void Take(const FastMoments& row) {
-    const double mean = row.sum / HWY_MAX(row.count, 1.0);
     minus_mean_ = hn::Set(Singles(), OfRow(row));
-    wide_mean_ = hn::Set(WideDoubles(), mean);
+    wide_mean_ = hn::Set(WideDoubles(), WideOfRow(row));
   }
   // Never -0, so neither is dy plus this.
-  static HWY_INLINE float OfRow(const FastMoments& row) {
-    return 0.0f - static_cast<float>(row.sum / HWY_MAX(row.count, 1.0));
-  }
+  static HWY_INLINE float OfRow(const FastMoments& row) { return 0.0f - static_cast<float>(WideOfRow(row)); }
   HWY_INLINE void TakeRows(SingleVec rows) { minus_mean_ = rows; }
+  static HWY_INLINE double WideOfRow(const FastMoments& row) { return row.sum / HWY_MAX(row.count, 1.0); }
+  static HWY_INLINE float LeastOfRow(const FastMoments&) { return 0; }
+  HWY_INLINE void TakeWideRows(WideVec rows, SingleVec) { wide_mean_ = rows; }
 
   HWY_INLINE SingleVec Result(SingleVec p, SingleVec dy) const {
     return hn::IfThenElseZero(IsLive(p), hn::Add(dy, minus_mean_));

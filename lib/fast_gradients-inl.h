@@ -133,19 +133,26 @@ HWY_NOINLINE inline bool IsZero(const FastRow& row) {
   return true;
 }
 
-template <bool kUnit, class Op>
-HWY_INLINE SingleVec FastResult(const Op& op, SingleVec y, SingleVec dy) {
+// In double; the lower half of the lanes as `op` has it, the upper one as `upper`.
+template <class Op>
+HWY_INLINE SingleVec WideResult(const Op& op, const Op& upper, SingleVec y, SingleVec dy) {
   const Singles d;
-  if constexpr (kUnit && !Op::kMayGiveMinusZero) return op.Result(y, dy);
-  if constexpr (kUnit) return hn::Add(op.Result(y, dy), hn::Zero(d));  // no -0
   const WideDoubles dw;
   const hn::Half<Singles> half;
   const SingleVec factor = op.Factor(y);
   const auto low = hn::DemoteTo(
       half, op.Wide(hn::PromoteTo(dw, hn::LowerHalf(half, factor)), hn::PromoteTo(dw, hn::LowerHalf(half, dy))));
   const auto high = hn::DemoteTo(
-      half, op.Wide(hn::PromoteTo(dw, hn::UpperHalf(half, factor)), hn::PromoteTo(dw, hn::UpperHalf(half, dy))));
+      half, upper.Wide(hn::PromoteTo(dw, hn::UpperHalf(half, factor)), hn::PromoteTo(dw, hn::UpperHalf(half, dy))));
   return hn::Add(hn::IfThenElseZero(Op::IsLive(y), hn::Combine(d, high, low)), hn::Zero(d));
+}
+
+template <bool kUnit, class Op>
+HWY_INLINE SingleVec FastResult(const Op& op, SingleVec y, SingleVec dy) {
+  const Singles d;
+  if constexpr (kUnit && !Op::kMayGiveMinusZero) return op.Result(y, dy);
+  if constexpr (kUnit) return hn::Add(op.Result(y, dy), hn::Zero(d));  // no -0
+  return WideResult(op, op, y, dy);
 }
 
 // Pass 2 for entries of a row of floats side by side.

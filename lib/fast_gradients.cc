@@ -214,30 +214,29 @@ HWY_INLINE void GradientsOfRows(const internal::Request& request, const Gradient
 }
 
 // What rows from `first` on that lie side by side subtract; returns those that pass 2 cannot serve.
-template <class Op, class In>
+template <bool kUnit, class Op, class In>
 HWY_INLINE uint64_t SumInner(In& saved, In& upstream, const GradientRows& rows, size_t first, size_t groups,
-                             float* HWY_RESTRICT of_rows) {
+                             InnerTaken<kUnit, Op>& taken) {
   FastMoments moments[kInnerGroups * kMostInner];
   SumGradientsOfInner<Op>(saved, upstream, groups, rows.saved.cols, moments);
   uint64_t others = 0;
   for (size_t i = 0; i < groups * kMostInner; ++i) {
-    of_rows[i] = Op::OfRow(moments[i]);
+    taken.Set(i, moments[i]);
     if (first + i < rows.saved.rows && !IsServed<Op>(moments[i], rows, first + i)) others |= uint64_t{1} << i;
   }
   return others;
 }
 
 // Whole groups of floats.
-template <class Op>
-HWY_NOINLINE uint64_t GradientsOfInnerFloats(const GradientRows& rows, size_t first, size_t groups) {
+template <bool kUnit, class Op>
+HWY_NOINLINE uint64_t GradientsOfInnerFloats(double t, const GradientRows& rows, size_t first, size_t groups) {
   const size_t n = rows.saved.cols;
-  const Op op(1);
   InnerFloats saved(rows.saved, first);
   InnerFloats upstream(rows.upstream, first);
-  HWY_ALIGN float of_rows[kInnerGroups * kMostInner];
-  const uint64_t others = SumInner<Op>(saved, upstream, rows, first, groups, of_rows);
+  InnerTaken<kUnit, Op> taken;
+  const uint64_t others = SumInner<kUnit, Op>(saved, upstream, rows, first, groups, taken);
   if (HWY_LIKELY(others == 0)) {
-    WriteInnerGradients(op, saved, upstream, groups, of_rows, InnerFloatsOut(rows.saved, first), n);
+    WriteInnerGradients(t, saved, upstream, groups, taken, InnerFloatsOut(rows.saved, first), n);
     return 0;
   }
   for (size_t g = 0; g < groups; ++g) {
@@ -245,52 +244,56 @@ HWY_NOINLINE uint64_t GradientsOfInnerFloats(const GradientRows& rows, size_t fi
     InnerLogits some_saved(rows.saved, at);
     InnerLogits some_upstream(rows.upstream, at);
     const InnerOut out(rows.saved, at, static_cast<unsigned>(others >> g * kMostInner));
-    WriteInnerGradients(op, some_saved, some_upstream, of_rows + g * kMostInner, out, n);
+    WriteInnerGradients(t, some_saved, some_upstream, taken, g, out, n);
   }
   return others;
 }
 
 // One group of any kind.
-template <class Op>
-HWY_NOINLINE uint64_t GradientsOfInnerRows(const GradientRows& rows, size_t first) {
+template <bool kUnit, class Op>
+HWY_NOINLINE uint64_t GradientsOfInnerRows(double t, const GradientRows& rows, size_t first) {
   InnerLogits saved(rows.saved, first);
   InnerLogits upstream(rows.upstream, first);
-  HWY_ALIGN float of_rows[kInnerGroups * kMostInner];
-  const uint64_t others = SumInner<Op>(saved, upstream, rows, first, 1, of_rows);
+  InnerTaken<kUnit, Op> taken;
+  const uint64_t others = SumInner<kUnit, Op>(saved, upstream, rows, first, 1, taken);
   const InnerOut out(rows.saved, first, static_cast<unsigned>(others));
-  WriteInnerGradients(Op(1), saved, upstream, of_rows, out, rows.saved.cols);
+  WriteInnerGradients(t, saved, upstream, taken, 0, out, rows.saved.cols);
   return others;
 }
 
-// Whether all operands of a call at T = 1 lie so.
+// Whether all operands of a call lie so.
 HWY_INLINE bool IsInnerGradient(const assay_row_args& a) {
   const auto is_inner = [&a](std::ptrdiff_t row_stride, std::ptrdiff_t col_stride) {
     return AreInner(a.rows, a.cols, row_stride, col_stride);
   };
-  return a.temperature == 1 && a.cols < size_t{1} << 32 && is_inner(a.saved.row_stride, a.saved.col_stride) &&
+  return a.cols < size_t{1} << 32 && is_inner(a.saved.row_stride, a.saved.col_stride) &&
          is_inner(a.upstream.row_stride, a.upstream.col_stride) && is_inner(a.out.row_stride, a.out.col_stride);
 }
 
-template <class Op>
+template <bool kUnit, class Op>
 HWY_NOINLINE void InnerGradients(const internal::Request& request) {
   const GradientRows rows = AllGradientRows(request);
+  const double t = request.args.temperature;
   ForInnerGroups(rows.saved, [&](size_t first, size_t groups) HWY_ATTR {
-    uint64_t others =
-        groups == 0 ? GradientsOfInnerRows<Op>(rows, first) : GradientsOfInnerFloats<Op>(rows, first, groups);
+    uint64_t others = groups == 0 ? GradientsOfInnerRows<kUnit, Op>(t, rows, first)
+                                  : GradientsOfInnerFloats<kUnit, Op>(t, rows, first, groups);
     for (size_t i = first; others != 0; ++i, others >>= 1) {
-      if ((others & 1) != 0) GradientOtherwise<true, Op>(request, rows, i);
+      if ((others & 1) != 0) GradientOtherwise<kUnit, Op>(request, rows, i);
     }
   });
 }
 
 template <class Op>
 void FastGradients(const internal::Request& request) {
+  using Other = typename Op::AtOtherTemperatures;
   const double t = request.args.temperature;
   if (!(t >= Op::kLeastTemperature && t <= 0x1p200)) return RunExactGradient(request);
-  if (IsInnerGradient(request.args)) return InnerGradients<Op>(request);
+  if (IsInnerGradient(request.args)) {
+    return t == 1 ? InnerGradients<true, Op>(request) : InnerGradients<false, Other>(request);
+  }
   const auto serve = [&](const GradientRows& rows) HWY_ATTR {
     if (t == 1) return GradientsOfRows<true, Op>(request, rows);
-    GradientsOfRows<false, typename Op::AtOtherTemperatures>(request, rows);
+    GradientsOfRows<false, Other>(request, rows);
   };
   if (!internal::Tile::Wanted(request)) return serve(AllGradientRows(request));
   internal::ForEachRowInTiles(request, &CopyAcross, [&](const internal::RowPlaces& places) HWY_ATTR {

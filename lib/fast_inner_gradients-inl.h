@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The passes of the fast tier's gradients over rows that lie side by side, at T = 1: a lane for each row, the sums
-// added up as FastSum does. Compiled once per target.
+// The passes of the fast tier's gradients over rows that lie side by side: a lane for each row, the sums added up as
+// FastSum does. Compiled once per target.
 
 #if defined(ASSAY_LIB_FAST_INNER_GRADIENTS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef ASSAY_LIB_FAST_INNER_GRADIENTS_INL_H_
@@ -90,12 +90,52 @@ HWY_NOINLINE void SumGradientsOfInner(In& saved, In& upstream, size_t groups, si
   }
 }
 
-// Pass 2 of some groups; of_rows: Op::OfRow of each row.
-template <class Op>
-HWY_NOINLINE void WriteInnerGradients(const Op& of_call, InnerFloats& saved, InnerFloats& upstream, size_t groups,
-                                      const float* HWY_RESTRICT of_rows, const InnerFloatsOut& out, size_t n) {
+// What pass 2 takes of each row of some groups. kUnit: T = 1.
+template <bool kUnit, class Op>
+struct InnerTaken {
+  HWY_INLINE void Set(size_t i, const FastMoments& row) {
+    if constexpr (kUnit) {
+      of[i] = Op::OfRow(row);
+    } else {
+      wide[i] = Op::WideOfRow(row);
+      least[i] = Op::LeastOfRow(row);
+    }
+  }
+
+  HWY_ALIGN float of[kInnerGroups * kMostInner];
+  HWY_ALIGN float least[kInnerGroups * kMostInner];
+  HWY_ALIGN double wide[kInnerGroups * kMostInner];
+};
+
+// The operation for one group at a time.
+template <bool kUnit, class Op>
+class InnerOp {
+ public:
+  explicit HWY_INLINE InnerOp(double t) : low_(t), high_(t) {}
+
+  HWY_INLINE void Take(const InnerTaken<kUnit, Op>& rows, size_t g) {
+    const size_t i = g * kMostInner;
+    if constexpr (kUnit) return low_.TakeRows(hn::Load(Singles(), rows.of + i));
+    const SingleVec least = hn::Load(Singles(), rows.least + i);
+    low_.TakeWideRows(hn::Load(WideDoubles(), rows.wide + i), least);
+    high_.TakeWideRows(hn::Load(WideDoubles(), rows.wide + i + kMostInner / 2), least);
+  }
+  HWY_INLINE SingleVec Result(SingleVec y, SingleVec dy) const {
+    if constexpr (kUnit) return FastResult<true>(low_, y, dy);
+    return WideResult(low_, high_, y, dy);
+  }
+
+ private:
+  Op low_;   // of the lower half of the lanes, or of all
+  Op high_;  // of the upper half
+};
+
+// Pass 2 of some groups.
+template <bool kUnit, class Op>
+HWY_NOINLINE void WriteInnerGradients(double t, InnerFloats& saved, InnerFloats& upstream, size_t groups,
+                                      const InnerTaken<kUnit, Op>& rows, const InnerFloatsOut& out, size_t n) {
   const Singles d;
-  Op op = of_call;  // in registers
+  InnerOp<kUnit, Op> op(t);
   const auto store = [&](SingleVec v, size_t g, size_t j) ASSAY_LAMBDA {
     if (HWY_UNLIKELY(out.IsStreamed())) return hn::Stream(v, d, out.At(g, j));
     hn::StoreU(v, d, out.At(g, j));
@@ -103,31 +143,31 @@ HWY_NOINLINE void WriteInnerGradients(const Op& of_call, InnerFloats& saved, Inn
   for (size_t j = 0; j < n; j += 4) {
     const size_t count = HWY_MIN(4, n - j);
     for (size_t g = 0; g < groups; ++g) {
-      op.TakeRows(hn::Load(d, of_rows + g * kMostInner));
+      op.Take(rows, g);
       const InnerColumns y = saved.Columns(g, j, count);
       const InnerColumns dy = upstream.Columns(g, j, count);
       if (HWY_LIKELY(count == 4)) {
         const Four p = {y.Load(0), y.Load(1), y.Load(2), y.Load(3)};
         const Four v = {dy.Load(0), dy.Load(1), dy.Load(2), dy.Load(3)};
-        const Four result =
-            Map([&](SingleVec a, SingleVec b) ASSAY_LAMBDA { return FastResult<true>(op, a, b); }, p, v);
+        const Four result = Map([&](SingleVec a, SingleVec b) ASSAY_LAMBDA { return op.Result(a, b); }, p, v);
         store(result.v0, g, j);
         store(result.v1, g, j + 1);
         store(result.v2, g, j + 2);
         store(result.v3, g, j + 3);
         continue;
       }
-      for (size_t i = 0; i < count; ++i) store(FastResult<true>(op, y.Load(i), dy.Load(i)), g, j + i);
+      for (size_t i = 0; i < count; ++i) store(op.Result(y.Load(i), dy.Load(i)), g, j + i);
     }
   }
   if (out.IsStreamed()) hwy::FlushStream();
 }
-template <class Op>
-HWY_NOINLINE void WriteInnerGradients(const Op& of_call, InnerLogits& saved, InnerLogits& upstream,
-                                      const float* HWY_RESTRICT of_rows, const InnerOut& out, size_t n) {
+// The same of one group of any kind, `rows` being those of group g there.
+template <bool kUnit, class Op>
+HWY_NOINLINE void WriteInnerGradients(double t, InnerLogits& saved, InnerLogits& upstream,
+                                      const InnerTaken<kUnit, Op>& rows, size_t g, const InnerOut& out, size_t n) {
   const Singles d;
-  Op op = of_call;
-  op.TakeRows(hn::Load(d, of_rows));
+  InnerOp<kUnit, Op> op(t);
+  op.Take(rows, g);
   HWY_ALIGN float results[InnerLogits::kMostColumns * kMostInner];
   for (size_t j = 0; j < n; j += InnerLogits::kMostColumns) {
     const size_t count = HWY_MIN(InnerLogits::kMostColumns, n - j);
@@ -135,7 +175,7 @@ HWY_NOINLINE void WriteInnerGradients(const Op& of_call, InnerLogits& saved, Inn
     const InnerColumns dy = upstream.Columns(0, j, count);
     HWY_UNROLL(4)
     for (size_t i = 0; i < count; ++i) {
-      hn::Store(FastResult<true>(op, y.Load(i), dy.Load(i)), d, results + i * kMostInner);
+      hn::Store(op.Result(y.Load(i), dy.Load(i)), d, results + i * kMostInner);
     }
     out.Store(results, j, count);
   }

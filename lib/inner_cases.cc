@@ -24,7 +24,7 @@ double SpreadOf(Values values) { return values == Values::kSpread ? 30 : values 
 }  // namespace
 
 Setting SettingOf(assay_op op, std::int32_t dtype, Shape shape, Values values, unsigned number) {
-  constexpr double kTemperatures[] = {1, 0.7, 1, 1e-3, 1, 1, 40};
+  constexpr double kTemperatures[] = {1, 0.7, 1, 1e-3, 1, 2, 40};
   Setting s{op,
             dtype,
             shape,
@@ -63,6 +63,8 @@ void Fill(const Setting& s, Operands& operands, unsigned seed) {
         x = s.op == ASSAY_LOG_SOFTMAX_BACKWARD ? -std::fabs(x) - 3 : random() % 4 == 0 ? 0 : std::fabs(x) / 64;
         if (s.values == Values::kSpecial && random() % 200 == 0) y = special[random() % 4];
         if (s.values == Values::kHuge && i % 3 == 0) x = std::ldexp(x, s.dtype == ASSAY_F64 ? -1000 : -8);
+        // Halved, a tie that a subtrahend far below it breaks.
+        if (s.values == Values::kHuge && random() % 4 == 0) y = 3 * (s.dtype == ASSAY_F32 ? 0x1p-149 : 0x1p-133);
       } else if (s.values == Values::kSpecial) {
         if (random() % 200 == 0) x = special[random() % 4];
         if (random() % 200 == 0) b = special[random() % 4];
