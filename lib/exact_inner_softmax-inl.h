@@ -12,6 +12,7 @@
 
 #include "exact_floats-inl.h"
 #include "exact_inner-inl.h"
+#include "exact_softmax_pairs-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace assay {
@@ -29,6 +30,8 @@ class InnerFloatsAt {
     const T* const from = At(j);
     return HWY_LIKELY(i + Lanes() <= rows_) ? hn::LoadU(Floats(), from + i) : LoadTail(from, i, rows_);
   }
+  HWY_INLINE float Get(size_t i, size_t j) const { return At(j)[i]; }
+  HWY_INLINE void Set(float one, size_t i, size_t j) const { At(j)[i] = one; }
   HWY_INLINE void Store(FloatVec v, size_t i, size_t j) const {
     if (HWY_LIKELY(i + Lanes() <= rows_)) return hn::StoreU(v, Floats(), At(j) + i);
     StoreTail(v, At(j), i, rows_);
@@ -42,6 +45,30 @@ class InnerFloatsAt {
   size_t rows_;
 };
 
+// Shares that the first sums leave in doubt.
+class InnerDoubts {
+ public:
+  struct Share {
+    size_t row;
+    size_t col;
+    float nearest;
+  };
+
+  // The row joins `left` where there is no more room.
+  HWY_INLINE void Add(size_t row, size_t col, InnerSet& left) {
+    if (size_ == kCapacity) return left.Add(row);
+    shares_[size_++] = {row, col, 0};
+  }
+  HWY_INLINE Share* begin() { return shares_; }
+  HWY_INLINE Share* end() { return shares_ + size_; }
+
+ private:
+  static constexpr size_t kCapacity = 64;
+
+  Share shares_[kCapacity];
+  size_t size_ = 0;
+};
+
 // A group of rows.
 template <bool kUnit>
 class InnerSoftmaxF32 {
@@ -50,6 +77,7 @@ class InnerSoftmaxF32 {
 
   HWY_INLINE InnerSoftmaxF32(const internal::Request& request, const Exponential& exp, size_t first, size_t rows)
       : exp_(exp),
+        temperature_(request.args.temperature),
         rows_(rows),
         cols_(request.args.cols),
         in_place_(request.args.out.data == request.args.logits.data),
@@ -103,23 +131,96 @@ class InnerSoftmaxF32 {
     return ours;
   }
 
-  // Writes the shares; rows with a doubtful one join `left`, and in place stay what they are.
+  // Writes the shares; rows with one that pairs leave in doubt join `left`, and in place stay what they are.
   HWY_NOINLINE void Divide(InnerSet& left) const {
-    if (HWY_UNLIKELY(in_place_)) {
-      small_ ? DivideAll<Pass::kTest, false>(left) : DivideAll<Pass::kTest, true>(left);
-      small_ ? DivideAll<Pass::kWriteSome, false>(left) : DivideAll<Pass::kWriteSome, true>(left);
-    } else {
-      small_ ? DivideAll<Pass::kWrite, false>(left) : DivideAll<Pass::kWrite, true>(left);
+    InnerDoubts doubts;
+    in_place_ ? Divide<Pass::kTest>(doubts, left) : Divide<Pass::kWrite>(doubts, left);
+    Resolve(doubts, left);
+    if (in_place_) Divide<Pass::kWriteSome>(doubts, left);
+    for (const InnerDoubts::Share& share : doubts) {
+      if (!left.Has(share.row)) out_.Set(share.nearest, share.row, share.col);
     }
   }
 
  private:
   enum class Pass { kTest, kWrite, kWriteSome };
 
-  template <Pass kPass, bool kSubnormals>
-  HWY_NOINLINE void DivideAll(InnerSet& left) const {
+  // Doubtful shares of a block.
+  template <bool kSubnormals>
+  HWY_NOINLINE void Note(size_t i, size_t begin, size_t end, InnerDoubts& doubts, InnerSet& left) const {
     const Doubles d;
+    HWY_ALIGN double marks[kMaxLanes];
+    for (size_t j = begin; j < end; ++j) {
+      const DoubleMask near = IsDoubtful<kSubnormals>(hn::Mul(exp_(x_.Load(i, j)), inverses_.At(i)));
+      hn::Store(hn::IfThenElseZero(near, hn::Set(d, 1.0)), d, marks);
+      for (size_t lane = 0; lane < Lanes() && i + lane < rows_; ++lane) {
+        if (marks[lane] != 0) doubts.Add(i + lane, j, left);
+      }
+    }
+  }
+
+  template <bool kSubnormals>
+  static HWY_INLINE DoubleMask IsDoubtful(DoubleVec p) {
     constexpr uint64_t kReach = bounds::kDoubtfulUlps;
+    const Doubles d;
+    if (kSubnormals && HWY_UNLIKELY(!hn::AllTrue(d, hn::Ge(p, hn::Set(d, 0x1p-126))))) {
+      return NearAnyMidpoint<kReach>(p);
+    }
+    return NearMidpoint<kReach>(p);
+  }
+
+  // 1 / sum exp(x / T) of the rows from row i on, as SoftmaxPairsRow has it; 0 where it is not of that kind.
+  HWY_NOINLINE void SumPairs(size_t i, internal::ScalarPair* HWY_RESTRICT inverses) const {
+    const Doubles d;
+    const ExpPairOfQuotient<kUnit> exp_pair(temperature_);
+    DoubleVec total = hn::Zero(d), total_lo = total, e, e_lo;
+    for (size_t j = 0; j < cols_;) {
+      const size_t end = HWY_MIN(cols_, j + kPairsInBlock);
+      DoubleVec sum = hn::Zero(d), sum_lo = sum;
+      for (; j < end; ++j) {
+        exp_pair(x_.Load(i, j), e, e_lo);
+        AccumulatePair(e, e_lo, sum, sum_lo);
+      }
+      AddBlockOfPairs(sum, sum_lo, total, total_lo);
+    }
+    HWY_ALIGN double lanes[2][kMaxLanes];
+    hn::Store(total, d, lanes[0]);
+    hn::Store(total_lo, d, lanes[1]);
+    for (size_t lane = 0; lane < Lanes(); ++lane) {
+      if (!InverseOfPairs({lanes[0][lane], lanes[1][lane]}, &inverses[lane])) inverses[lane] = {0, 0};
+    }
+  }
+
+  // The nearest floats to doubtful shares; rows of those that stay so join `left`.
+  HWY_NOINLINE void Resolve(InnerDoubts& doubts, InnerSet& left) const {
+    const Doubles d;
+    const ExpPairOfQuotient<kUnit> exp_pair(temperature_);
+    internal::ScalarPair inverses[kMaxLanes];
+    for (size_t i = 0; i < rows_; i += Lanes()) {
+      bool summed = false;
+      for (InnerDoubts::Share& share : doubts) {
+        if (share.row < i || share.row >= i + Lanes()) continue;
+        if (!summed) SumPairs(i, inverses);
+        summed = true;
+        const internal::ScalarPair inverse = inverses[share.row - i];
+        DoubleVec e, e_lo, p, p_lo;
+        exp_pair(hn::Set(Floats(), x_.Get(share.row, share.col)), e, e_lo);
+        MultiplyPairs(d, e, e_lo, hn::Set(d, inverse.hi), hn::Set(d, inverse.lo), p, p_lo);
+        double nearest = 0;
+        if (inverse.hi == 0 || !NearestShare(hn::GetLane(p), hn::GetLane(p_lo), &nearest)) left.Add(share.row);
+        share.nearest = static_cast<float>(nearest);
+      }
+    }
+  }
+
+  template <Pass kPass>
+  HWY_INLINE void Divide(InnerDoubts& doubts, InnerSet& left) const {
+    small_ ? DivideAll<kPass, false>(doubts, left) : DivideAll<kPass, true>(doubts, left);
+  }
+
+  template <Pass kPass, bool kSubnormals>
+  HWY_NOINLINE void DivideAll(InnerDoubts& doubts, InnerSet& left) const {
+    const Doubles d;
     const Exponential exp = exp_;
     ForInnerBlocks(rows_, cols_, [&](size_t i, size_t begin, size_t end) HWY_ATTR {
       const DoubleVec inverse = inverses_.At(i);
@@ -128,21 +229,18 @@ class InnerSoftmaxF32 {
       for (size_t j = begin; j < end; ++j) {
         const FloatVec x = x_.Load(i, j);
         const DoubleVec p = hn::Mul(exp(x), inverse);
-        DoubleMask near = NearMidpoint<kReach>(p);
-        if (kSubnormals && HWY_UNLIKELY(!hn::AllTrue(d, hn::Ge(p, hn::Set(d, 0x1p-126))))) {
-          near = NearAnyMidpoint<kReach>(p);
-        }
-        doubtful = hn::Or(doubtful, near);
+        if constexpr (kPass != Pass::kWriteSome) doubtful = hn::Or(doubtful, IsDoubtful<kSubnormals>(p));
         if constexpr (kPass == Pass::kWrite) out_.Store(Narrow(p), i, j);
         if constexpr (kPass == Pass::kWriteSome) {
           out_.Store(Narrow(hn::IfThenElse(left.At(i), hn::PromoteTo(d, x), p)), i, j);
         }
       }
-      if (kPass != Pass::kWriteSome && HWY_UNLIKELY(!hn::AllFalse(d, doubtful))) left.Add(i, doubtful);
+      if (HWY_UNLIKELY(!hn::AllFalse(d, doubtful))) Note<kSubnormals>(i, begin, end, doubts, left);
     });
   }
 
   const Exponential& exp_;
+  double temperature_;
   size_t rows_;
   size_t cols_;
   bool in_place_;

@@ -72,6 +72,40 @@ class ExpPairOfQuotient {
   internal::ScalarPair inverse_;
 };
 
+// Adds an exponential to a sum in pairs, the low parts plainly: for a few thousand of them.
+HWY_INLINE void AccumulatePair(DoubleVec e, DoubleVec e_lo, DoubleVec& HWY_RESTRICT sum,
+                               DoubleVec& HWY_RESTRICT sum_lo) {
+  const DoubleVec before = sum;
+  DoubleVec error;
+  TwoSum(before, e, sum, error);
+  sum_lo = hn::Add(sum_lo, hn::Add(error, e_lo));
+}
+// Adds such a sum to the total.
+HWY_INLINE void AddBlockOfPairs(DoubleVec sum, DoubleVec sum_lo, DoubleVec& HWY_RESTRICT total,
+                                DoubleVec& HWY_RESTRICT total_lo) {
+  DoubleVec block, block_lo;
+  FastTwoSum(sum, sum_lo, block, block_lo);
+  const DoubleVec before = total, before_lo = total_lo;
+  AddPairs(before, before_lo, block, block_lo, total, total_lo);
+}
+inline constexpr size_t kPairsInBlock = 4096;
+static_assert(kPairsInBlock % kMaxLanes == 0);
+
+// The inverse of such a total; false where low parts that count may have underflowed. NaN is such a total.
+inline bool InverseOfPairs(internal::ScalarPair sum, internal::ScalarPair* inverse) {
+  if (!(sum.hi > 0x1p-399 && sum.hi < 0x1p399)) return false;
+  *inverse = internal::Reciprocal(sum);
+  return true;
+}
+
+// The share (hi + lo) inverse within bounds::kSharePairRelative, rounded to f32; false where that leaves it in doubt.
+HWY_INLINE bool NearestShare(double p, double p_lo, double* nearest) {
+  const internal::WidePair value(p, p_lo);
+  const internal::WidePair error(p * bounds::kSharePairRelative);
+  *nearest = internal::RoundWide(ASSAY_F32, value - error);
+  return *nearest == internal::RoundWide(ASSAY_F32, value + error);
+}
+
 // One row of more than Lanes() entries.
 template <bool kUnit>
 class SoftmaxPairsRow {
@@ -84,41 +118,33 @@ class SoftmaxPairsRow {
   HWY_INLINE bool Sum(const Exponential& exp) {
     const Doubles d;
     const Floats df;
-    // Few enough additions that a block's low parts can be summed plainly.
-    constexpr size_t kBlock = 4096;
-    static_assert(kBlock % kMaxLanes == 0);
     FloatVec most = hn::Zero(df);
     DoubleVec total = hn::Zero(d), total_lo = total;
     for (size_t j = 0; j < n_;) {
-      const size_t end = kBlock < n_ - j ? j + kBlock : n_;
+      const size_t end = kPairsInBlock < n_ - j ? j + kPairsInBlock : n_;
       DoubleVec sum = hn::Zero(d), sum_lo = sum, e, e_lo;
       for (; j + Lanes() <= end; j += Lanes()) {
         const FloatVec x = hn::LoadU(df, x_ + j);
         most = hn::Max(most, hn::Abs(x));
         exp_pair_(x, e, e_lo);
-        Accumulate(e, e_lo, sum, sum_lo);
+        AccumulatePair(e, e_lo, sum, sum_lo);
       }
       if (j < end) {
         const FloatVec x = LoadTail(x_, j, end);
         most = hn::Max(most, hn::Abs(x));
         exp_pair_(x, e, e_lo);
         const DoubleMask live = hn::FirstN(d, end - j);
-        Accumulate(hn::IfThenElseZero(live, e), hn::IfThenElseZero(live, e_lo), sum, sum_lo);
+        AccumulatePair(hn::IfThenElseZero(live, e), hn::IfThenElseZero(live, e_lo), sum, sum_lo);
         j = end;
       }
-      DoubleVec block, block_lo;
-      FastTwoSum(sum, sum_lo, block, block_lo);
-      const DoubleVec before = total, before_lo = total_lo;
-      AddPairs(before, before_lo, block, block_lo, total, total_lo);
+      AddBlockOfPairs(sum, sum_lo, total, total_lo);
     }
     HWY_ALIGN double lanes[2][kMaxLanes];
     hn::Store(total, d, lanes[0]);
     hn::Store(total_lo, d, lanes[1]);
     internal::ScalarPair sum = {0, 0};
     for (size_t i = 0; i < Lanes(); ++i) sum = internal::Add(sum, {lanes[0][i], lanes[1][i]});
-    // Then no low part that counts underflows. NaN makes the sum NaN.
-    if (!(sum.hi > 0x1p-399 && sum.hi < 0x1p399)) return false;
-    inverse_ = internal::Reciprocal(sum);
+    if (!InverseOfPairs(sum, &inverse_)) return false;
     return hn::AllTrue(df, hn::Le(most, hn::Set(df, exp.largest())));
   }
 
@@ -139,14 +165,6 @@ class SoftmaxPairsRow {
   }
 
  private:
-  static HWY_INLINE void Accumulate(DoubleVec e, DoubleVec e_lo, DoubleVec& HWY_RESTRICT sum,
-                                    DoubleVec& HWY_RESTRICT sum_lo) {
-    const DoubleVec before = sum;
-    DoubleVec error;
-    TwoSum(before, e, sum, error);
-    sum_lo = hn::Add(sum_lo, hn::Add(error, e_lo));
-  }
-
   // The shares of the first `live` lanes.
   HWY_INLINE bool Shares(const Exponential& exp, FloatVec x, size_t live, FloatVec& HWY_RESTRICT share) const {
     constexpr uint64_t kReach = bounds::kDoubtfulUlps;
@@ -170,11 +188,7 @@ class SoftmaxPairsRow {
     hn::Store(hn::PromoteTo(d, share), d, lanes[3]);
     for (size_t i = 0; i < live; ++i) {
       if (lanes[2][i] == 0) continue;
-      const internal::WidePair value(lanes[0][i], lanes[1][i]);
-      const internal::WidePair error(lanes[0][i] * bounds::kSharePairRelative);
-      const double low = internal::RoundWide(ASSAY_F32, value - error);
-      if (low != internal::RoundWide(ASSAY_F32, value + error)) return false;
-      lanes[3][i] = low;
+      if (!NearestShare(lanes[0][i], lanes[1][i], &lanes[3][i])) return false;
     }
     share = Narrow(hn::Load(d, lanes[3]));
     return true;
