@@ -2,7 +2,8 @@
 //
 // Where the entries of one row lie, and the walk over the rows of a call. Rows whose columns are apart are copied into
 // contiguous scratch, up to sixteen rows at a time so that memory is read along the rows' dimension where that is the
-// inner one, and results are copied back; a kernel sees strides other than 1 only in rows too long for the scratch.
+// inner one, and results are copied back; a kernel sees strides other than 1 only in rows too long for the scratch, or
+// where it has a lane for each row (exact_inner-inl.h, fast_inner-inl.h).
 
 #pragma once
 
