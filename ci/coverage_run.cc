@@ -3,13 +3,14 @@
 // Every law on every target and tier of the library, in this process: `assay check` without the child processes, whose
 // counters would be lost when they are killed. For ci/coverage.
 //
-//   assay_coverage_run [CASES]      of each law; default 200
+//   assay_coverage_run CASES TIER      of each law; exact or fast
 //
 // Exit codes: 0 every law holds · 1 one is violated · 2 usage
 
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <string_view>
 
 #include "assay/assay.h"
 #include "properties/engine/engine.h"
@@ -26,6 +27,8 @@ std::uint64_t Violated(std::size_t target, assay_tier tier, std::uint64_t cases)
   std::uint64_t judged = 0;
   for (const properties::Property& property : properties::Catalogue()) {
     if (property.nightly) continue;
+    // Its threads would race for the counters; what they run, the other laws run too.
+    if (std::string_view(property.name) == "concurrent_calls") continue;
     properties::EngineOptions options;
     options.cases = cases;
     options.max_findings = 1;
@@ -45,16 +48,15 @@ std::uint64_t Violated(std::size_t target, assay_tier tier, std::uint64_t cases)
 }  // namespace
 
 int main(int argc, char** argv) {
-  const long cases = argc == 1 ? 200 : std::atol(argv[1]);
-  if (argc > 2 || cases <= 0) {
-    fmt::print(stderr, "usage: assay_coverage_run [CASES]\n");
+  const std::string_view tier = argc == 3 ? argv[2] : "";
+  const long cases = argc == 3 ? std::atol(argv[1]) : 0;
+  if (cases <= 0 || (tier != "exact" && tier != "fast")) {
+    fmt::print(stderr, "usage: assay_coverage_run CASES exact|fast\n");
     return 2;
   }
   std::uint64_t violated = 0;
-  for (const assay_tier tier : {ASSAY_TIER_EXACT, ASSAY_TIER_FAST}) {
-    for (std::size_t i = 0; i < assay_num_targets(); ++i) {
-      violated += Violated(i, tier, static_cast<std::uint64_t>(cases));
-    }
+  for (std::size_t i = 0; i < assay_num_targets(); ++i) {
+    violated += Violated(i, tier == "exact" ? ASSAY_TIER_EXACT : ASSAY_TIER_FAST, static_cast<std::uint64_t>(cases));
   }
   return violated == 0 ? 0 : 1;
 }

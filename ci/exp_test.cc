@@ -53,6 +53,24 @@ TEST(ExpTest, StaysWithinItsBoundOnEveryTarget) {
   }
 }
 
+TEST(ExpTest, StaysWithinItsBoundInTheFastTier) {
+  const std::vector<double> points = Points(-87);
+  std::vector<float> z(points.begin(), points.end());
+  for (std::size_t i = 0; i < z.size(); i += 3) z[i] *= -60.0f / 87;  // up to e^60
+  for (std::size_t t = 0; t < assay_num_targets(); ++t) {
+    std::vector<float> got(z.size());
+    internal::FastExpForTest(t, z.data(), got.data(), z.size());
+    double worst = 0;
+    for (std::size_t i = 0; i < z.size(); ++i) {
+      const double error = oracle::ExpRelativeError(static_cast<double>(z[i]), static_cast<double>(got[i]));
+      ASSERT_LE(error, bounds::kFastExpRelative) << assay_target_name(t) << " at " << z[i];
+      worst = std::max(worst, error);
+    }
+    std::printf("%-8s worst relative error %.3f u of %.3f u, u = 2^-24\n", assay_target_name(t), worst * 0x1p24,
+                bounds::kFastExpRelative * 0x1p24);
+  }
+}
+
 TEST(ExpTest, IsGoodTo96BitsInDoubleDoubleOnEveryTarget) {
   const std::vector<double> z = Points(-600);
   for (std::size_t t = 0; t < assay_num_targets(); ++t) {

@@ -105,6 +105,80 @@ TEST(AttentionTest, InPlaceGivesTheSameBits) {
   }
 }
 
+// One head of f32, its tensors contiguous.
+struct OneHead {
+  std::size_t queries, keys, dim;
+  std::vector<float> q, k, v, out;
+  std::vector<double> lse;
+  double scale = 1;
+
+  void Run(const assay_subject& subject) {
+    out.assign(queries * dim, 0);
+    lse.assign(queries, 0);
+    assay_attention_args a{};
+    a.struct_size = sizeof a;
+    a.dtype = ASSAY_F32;
+    a.lse_dtype = ASSAY_F64;
+    a.batch = a.num_heads = a.num_kv_heads = 1;
+    a.seq_q = queries;
+    a.seq_kv = keys;
+    a.head_dim = a.value_dim = dim;
+    a.has_scale = 1;
+    a.scale = scale;
+    const auto row = static_cast<std::ptrdiff_t>(dim);
+    a.q = {q.data(), {0, 0, row, 1}};
+    a.k = {k.data(), {0, 0, row, 1}};
+    a.v = {v.data(), {0, 0, row, 1}};
+    a.out = {out.data(), {0, 0, row, 1}};
+    a.lse = {lse.data(), {0, 0, 1, 1}};
+    a.scratch_bytes = subject.attention.scratch_bytes(&a);
+    std::vector<std::uint8_t> scratch(a.scratch_bytes + 64);
+    a.scratch = scratch.data() + (64 - reinterpret_cast<std::uintptr_t>(scratch.data()) % 64) % 64;
+    ASSERT_EQ(subject.attention.run(&a), ASSAY_OK);
+  }
+};
+
+TEST(AttentionTest, AScoreBeyondDoublesRangeStaysFinite) {
+  for (std::size_t target = 0; target < assay_num_targets(); ++target) {
+    for (const assay_tier tier : {ASSAY_TIER_EXACT, ASSAY_TIER_FAST}) {
+      OneHead head{1, 3, 1, {4}, {-4, 4, 0}, {1, 2, 3}, {}, {}, 0x1p1022};
+      head.Run(*assay_target_subject(target, tier));
+      EXPECT_EQ(head.out[0], 2) << assay_target_name(target);
+      EXPECT_GT(head.lse[0], 0x1p1020);
+      EXPECT_LT(head.lse[0], std::numeric_limits<double>::infinity());
+    }
+  }
+}
+
+// More keys than are summed in f32, and a largest score that comes behind them: the sums in double are scaled too.
+TEST(AttentionTest, FastSumsInDoubleBeyondSomeKeys) {
+  OneHead head{9, 2000, 8, {}, {}, {}, {}, {}, 1};
+  for (std::size_t i = 0; i < head.queries * head.dim; ++i) head.q.push_back(static_cast<float>(i % 5) / 4 + 0.25f);
+  for (std::size_t j = 0; j < head.keys; ++j) {
+    for (std::size_t e = 0; e < head.dim; ++e) {
+      const std::size_t step = j / 100 < 17 ? j / 100 : 40;  // the last 300 keys have nearly all of the sum
+      head.k.push_back(static_cast<float>(step) / 16 + static_cast<float>((j * 7 + e) % 16) / 128);
+      head.v.push_back(static_cast<float>((j * 5 + e * 3) % 32) / 16 - 1);
+    }
+  }
+  for (std::size_t target = 0; target < assay_num_targets(); ++target) {
+    head.Run(*assay_target_subject(target, ASSAY_TIER_EXACT));
+    const std::vector<float> want = head.out;
+    const std::vector<double> want_lse = head.lse;
+    const assay_subject& fast = *assay_target_subject(target, ASSAY_TIER_FAST);
+    head.Run(fast);
+    // The claim: S is below 8 * 1.25 * 2.625, |v| at most 1.
+    const assay_attention_claim& claim = fast.attention.claims[ASSAY_F32];
+    const double bound = claim.terms + claim.keys * 2000 + (claim.scores + claim.scores_dim * 8) * 8 * 1.25 * 2.625;
+    for (std::size_t i = 0; i < want.size(); ++i) {
+      EXPECT_NEAR(head.out[i], want[i], bound + claim.max_ulp * 0x1p-24) << assay_target_name(target) << " " << i;
+    }
+    for (std::size_t i = 0; i < want_lse.size(); ++i) {
+      EXPECT_NEAR(head.lse[i], want_lse[i], bound * (1 + want_lse[i])) << assay_target_name(target) << " " << i;
+    }
+  }
+}
+
 TEST(AttentionTest, ScratchDependsOnDimensionsAlone) {
   FixedAttention one(ASSAY_ATTENTION, ASSAY_F32, 0);
   assay_attention_args a = one.args();
@@ -170,6 +244,10 @@ TEST_F(AttentionArgumentsTest, RefusesWhatTheHeaderSays) {
   expect(ASSAY_BAD_SHAPE, [](auto& a) { a.num_kv_heads = 0; });
   expect(ASSAY_BAD_SHAPE, [](auto& a) { a.out.strides[0] = a.out.strides[1] = a.out.strides[2] = 0, a.seq_q = 2; });
   expect(ASSAY_BAD_SHAPE, [](auto& a) { a.seq_kv = std::numeric_limits<std::size_t>::max() / 2; });
+  expect(ASSAY_BAD_SHAPE, [](auto& a) {  // 2^63 bytes from end to end
+    a.seq_q = 2;
+    a.q.strides[2] = std::numeric_limits<std::ptrdiff_t>::max() / 4 + 1;
+  });
   expect(ASSAY_NULL_POINTER, [](auto& a) { a.q.data = nullptr; });
   expect(ASSAY_NULL_POINTER, [](auto& a) { a.out.data = nullptr; });
   expect(ASSAY_OVERLAP, [](auto& a) { a.lse.data = a.out.data; });

@@ -328,6 +328,38 @@ TEST(FitTemperatureTest, TakesDifferencesBeyondTheRangeOfDouble) {
   ExpectSame(got, want);
 }
 
+// Ten rows of two classes, nine of them right.
+Data NineOfTen(double difference) {
+  Data data{2, {}, {1, 0, 0, 0, 0, 0, 0, 0, 0, 0}};
+  for (std::size_t i = 0; i < data.rows(); ++i) data.logits.insert(data.logits.end(), {difference, 0});
+  return data;
+}
+
+TEST(FitTemperatureTest, SaysWhereATemperatureIsNoNormalNumber) {
+  const TemperatureFit subnormal = Fit(NineOfTen(0x1p-1060));
+  EXPECT_EQ(subnormal.outcome, FitOutcome::kMinimum);
+  EXPECT_EQ(subnormal.temperature_error, kInf);  // 13 bits are left
+  EXPECT_NEAR(subnormal.temperature, 0x1p-1060 / std::log(9.0), 0x1p-1074);
+  const TemperatureFit zero = Fit(NineOfTen(0x1p-1074));  // below half the least number
+  EXPECT_EQ(zero.outcome, FitOutcome::kZero);
+  EXPECT_EQ(zero.temperature, 0);
+  EXPECT_EQ(zero.temperature_error, 0);
+}
+
+TEST(FitTemperatureTest, BoundsTheErrorByABracketWhereTheCurvatureIsLost) {
+  for (int exponent = -66; exponent <= -40; ++exponent) {
+    // The last row makes differences of 2^exponent small beside the largest, its loss vanishes at the minimum.
+    Data data = NineOfTen(std::ldexp(1, exponent));
+    data.logits.insert(data.logits.end(), {1, 0});
+    data.labels.push_back(0);
+    const TemperatureFit fit = Fit(data);
+    EXPECT_EQ(fit.outcome, FitOutcome::kMinimum);
+    EXPECT_LT(fit.temperature_error, kInf) << exponent;
+    EXPECT_NEAR(fit.temperature * std::log(9.0) / std::ldexp(1, exponent), 1, fit.temperature_error + 0x1p-50)
+        << exponent;
+  }
+}
+
 TEST(FitTemperatureTest, BoundsTheErrorOfTheDerivative) {
   for (unsigned seed = 0; seed < 200; ++seed) {
     const Data data = Drawn(1 + seed, 2 + seed % 50, 1.0, 1.0, seed);

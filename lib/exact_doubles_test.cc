@@ -115,6 +115,14 @@ TEST(ExactDoublesTest, EndsOfTheRange) {
   EXPECT_EQ(LogSumExp({{1, -1e9}, 1, {0x1p53, 0}}), 0x1p53 + 2);  // and a little more than the tie
 }
 
+TEST(ExactDoublesTest, TheLargestIsFoundWhereQuotientsOverflow) {
+  // x / T + b = -3, -2.5 and -2.1 times 1e307, the quotients of the last two being below -2^1024: the first looks the
+  // largest, and all that is known of the others beside it is that they are larger.
+  const Input input = {{-1e307, -1e308, -1e308}, 0.5, {-1e307, 1.75e308, 1.79e308}};
+  EXPECT_EQ(Softmax(input), (std::vector<double>{0, 0, 1}));
+  EXPECT_EQ(LogSoftmax(input)[2], 0);
+}
+
 TEST(ExactDoublesTest, LimitsOfTheTemperature) {
   EXPECT_EQ(Softmax({{1, 2, 2}, 0}), (std::vector<double>{0, 0.5, 0.5}));
   EXPECT_EQ(Softmax({{1, 2, 2}, kInf}), (std::vector<double>(3, 1.0 / 3)));

@@ -42,6 +42,15 @@ TEST(ExactSumTest, MultipliesExactly) {
   EXPECT_EQ(ValueOf(sum), 0);
 }
 
+// Four times a number of 96 bits, at every place in a digit: the sum has a digit more than its terms.
+TEST(ExactSumTest, CarriesIntoADigitThatNoTermHas) {
+  for (int exponent = 0; exponent < 32; ++exponent) {
+    ExactSum sum;
+    for (int i = 0; i < 4; ++i) sum.Add(std::ldexp(0x1.fffffffffffffp52, exponent), std::uint64_t{1} << 43);
+    EXPECT_EQ(ValueOf(sum), std::ldexp(0x1.fffffffffffffp97, exponent)) << exponent;
+  }
+}
+
 // Against 128-bit integers, with signs that make borrows run through many digits.
 TEST(ExactSumTest, AgreesWithIntegers) {
   __extension__ using Wide = __int128;

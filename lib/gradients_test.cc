@@ -88,6 +88,10 @@ TEST(GradientsTest, SeesWhatIsLeftWhenLogSoftmaxCancels) {
 TEST(GradientsTest, RoundsSubnormalResultsOnce) {
   const Doubles one = Gradient<double>(&assay_softmax_backward, {0x0.f323bb6868f46p-1022}, {0x1.c9ac49b1e325ap-4});
   EXPECT_EQ(one[0], 0x0.1b2ae6b8d7165p-1022);
+  // The same among ordinary entries, whose row is served in lanes.
+  const Doubles third =
+      Gradient<double>(&assay_softmax_backward, {0.5, 0.5, 0x0.f323bb6868f46p-1022}, {1, -1, 0x1.c9ac49b1e325ap-4});
+  EXPECT_EQ(third, (Doubles{0.5, -0.5, 0x0.1b2ae6b8d7165p-1022}));
 }
 
 // One of the three: random rows of a type, some entries without mass, magnitudes over the whole range at times.

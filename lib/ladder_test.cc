@@ -57,6 +57,12 @@ std::vector<Row> LongDoubtfulRows() {
   return rows;
 }
 
+// The same with an end that fills no vector and, being e^-60 of the rest, changes no share's doubt.
+Row WithATail(Row row) {
+  row.logits.insert(row.logits.end(), 3, -60.0f);
+  return row;
+}
+
 TEST(LadderTest, TakesNoStepWhereNothingIsInDoubt) {
   for (std::size_t t = 0; t < assay_num_targets(); ++t) {
     for (const std::size_t n : {3, 100, 5000}) {
@@ -88,12 +94,14 @@ TEST(LadderTest, DecidesByThePreciseExponentialWhereTheRoughOneCannot) {
 }
 
 TEST(LadderTest, DecidesByPairsInLongRows) {
-  for (const Row& row : LongDoubtfulRows()) {
-    for (std::size_t t = 0; t < assay_num_targets(); ++t) {
-      for (const bool in_place : {false, true}) {
-        const LadderCounts counts = Decided(row, t, in_place);
-        EXPECT_EQ(counts.pair_rows, 1u) << assay_target_name(t) << " " << row.logits[0];
-        EXPECT_EQ(counts.double_doubles + counts.integers, 0u) << assay_target_name(t) << " " << row.logits[0];
+  for (const Row& doubtful : LongDoubtfulRows()) {
+    for (const Row& row : {doubtful, WithATail(doubtful)}) {
+      for (std::size_t t = 0; t < assay_num_targets(); ++t) {
+        for (const bool in_place : {false, true}) {
+          const LadderCounts counts = Decided(row, t, in_place);
+          EXPECT_EQ(counts.pair_rows, 1u) << assay_target_name(t) << " " << row.logits[0];
+          EXPECT_EQ(counts.double_doubles + counts.integers, 0u) << assay_target_name(t) << " " << row.logits[0];
+        }
       }
     }
   }

@@ -151,6 +151,41 @@ TEST(LossesTest, TargetsAndUpstreamOfAnySize) {
   EXPECT_NEAR(std::log2(Gradient(both)[1]), 990 - 1200 / kLog2, 0x1p-40);
 }
 
+// Rows whose upstream f32 lanes cannot take get the exact tier's bits, and the others what they get alone.
+TEST(LossesTest, FastRowsWithUpstreamOfAnySize) {
+  constexpr std::size_t kRows = 5, kCols = 70;
+  const std::vector<float> upstream = {1, 0x1p90f, 0x1p-90f, 0.75f, -0x1p40f};
+  std::vector<float> x(kRows * kCols);
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i * 29 % 97) / 16;
+  const std::vector<std::int64_t> labels = {3, 0, 69, 20, 41};
+  const auto gradient = [&](const assay_subject& subject, std::size_t first, std::size_t rows) {
+    std::vector<float> out(rows * kCols);
+    assay_row_args args{};
+    args.struct_size = sizeof(args);
+    args.rows = rows;
+    args.cols = kCols;
+    args.dtype = ASSAY_F32;
+    args.temperature = 1;
+    args.logits = {x.data() + first * kCols, kCols, 1};
+    args.labels = {labels.data() + first, 1, 1};
+    args.upstream = {upstream.data() + first, 1, 1};
+    args.out = {out.data(), kCols, 1};
+    EXPECT_EQ(subject.cross_entropy_backward.run(&args), ASSAY_OK);
+    return out;
+  };
+  for (std::size_t target = 0; target < assay_num_targets(); ++target) {
+    const assay_subject& fast = *assay_target_subject(target, ASSAY_TIER_FAST);
+    const std::vector<float> all = gradient(fast, 0, kRows);
+    for (std::size_t i = 0; i < kRows; ++i) {
+      const bool in_lanes = upstream[i] == 1 || upstream[i] == 0.75f;
+      const assay_subject& want = in_lanes ? fast : *assay_target_subject(target, ASSAY_TIER_EXACT);
+      const auto row = all.begin() + static_cast<std::ptrdiff_t>(i * kCols);
+      EXPECT_EQ(std::vector<float>(row, row + kCols), gradient(want, i, 1))
+          << assay_target_name(target) << " row " << i;
+    }
+  }
+}
+
 TEST(LossesTest, InPlaceIsTheSame) {
   const std::vector<double> x = {0.3, -1.7, 2.5, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
   const std::vector<double> t = {0, 0, 0, 0, .5, 0, 0, .25, 0, 0, 0, 1, 0.125};

@@ -177,11 +177,7 @@ Request Tile::Rows() const {
   take(a.mask, places.mask, stride(1));
   take(a.saved, places.saved, stride(bytes));
   take(a.upstream, places.upstream, stride(bytes));
-  if (!HasOneColumn(request_.op)) {
-    a.out = {places.out.data, stride(bytes), 1};
-  } else {
-    a.out.data = places.out.data;
-  }
+  a.out = {places.out.data, stride(bytes), 1};
   return rows;
 }
 

@@ -294,11 +294,20 @@ TEST(SoftmaxTest, RefusesViewsOfDifferentShapes) {
 }
 
 TEST(SoftmaxTest, NamesEveryStatus) {
-  EXPECT_STREQ(assay_status_name(ASSAY_OVERLAP), "ASSAY_OVERLAP");
-  EXPECT_STREQ(assay_status_name(ASSAY_OK), "ASSAY_OK");
-  EXPECT_STREQ(assay_status_name(ASSAY_BAD_LABEL), "ASSAY_BAD_LABEL");
-  EXPECT_STREQ(assay_status_name(ASSAY_BAD_PARAMETER), "ASSAY_BAD_PARAMETER");
-  EXPECT_STREQ(assay_status_name(static_cast<assay_status>(12)), "unknown status");
+  const auto expect = [](assay_status status, const char* name) { EXPECT_STREQ(assay_status_name(status), name); };
+  expect(ASSAY_OK, "ASSAY_OK");
+  expect(ASSAY_BAD_STRUCT, "ASSAY_BAD_STRUCT");
+  expect(ASSAY_BAD_SHAPE, "ASSAY_BAD_SHAPE");
+  expect(ASSAY_BAD_TEMPERATURE, "ASSAY_BAD_TEMPERATURE");
+  expect(ASSAY_BAD_ENUM, "ASSAY_BAD_ENUM");
+  expect(ASSAY_NULL_POINTER, "ASSAY_NULL_POINTER");
+  expect(ASSAY_OVERLAP, "ASSAY_OVERLAP");
+  expect(ASSAY_UNSUPPORTED, "ASSAY_UNSUPPORTED");
+  expect(ASSAY_BAD_LABEL, "ASSAY_BAD_LABEL");
+  expect(ASSAY_BAD_PARAMETER, "ASSAY_BAD_PARAMETER");
+  expect(ASSAY_BAD_LENGTH, "ASSAY_BAD_LENGTH");
+  expect(ASSAY_SMALL_SCRATCH, "ASSAY_SMALL_SCRATCH");
+  expect(static_cast<assay_status>(15), "unknown status");
 }
 
 #if defined(__x86_64__)
