@@ -7,6 +7,15 @@
 #include "hwy/targets.h"
 #include "kernels.h"
 
+namespace {
+
+assay::internal::AttentionKernel ChosenAttention(assay_tier tier, assay_op op) {
+  using namespace assay::internal;  // NOLINT: within one function
+  return AttentionKernelAt(TableIndex(ChosenKernels().target), tier, op);
+}
+
+}  // namespace
+
 extern "C" {
 
 #define ASSAY_DEFINE_OPERATION(name, op)                                                               \
@@ -28,15 +37,6 @@ ASSAY_DEFINE_OPERATION(cross_entropy_backward, CROSS_ENTROPY_BACKWARD)
 ASSAY_DEFINE_OPERATION(sparsemax, SPARSEMAX)
 ASSAY_DEFINE_OPERATION(sparsemax_backward, SPARSEMAX_BACKWARD)
 #undef ASSAY_DEFINE_OPERATION
-
-namespace {
-
-assay::internal::AttentionKernel ChosenAttention(assay_tier tier, assay_op op) {
-  using namespace assay::internal;  // NOLINT: within one function
-  return AttentionKernelAt(TableIndex(ChosenKernels().target), tier, op);
-}
-
-}  // namespace
 
 #define ASSAY_DEFINE_ATTENTION(name, tier, op)                                                              \
   assay_status name(const assay_attention_args* args) {                                                     \

@@ -16,7 +16,6 @@
 namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
-const double kNaN = std::nan("");
 
 template <class T>
 std::vector<T> Gradient(assay_row_fn fn, std::vector<T> saved, std::vector<T> upstream, double temperature = 1) {

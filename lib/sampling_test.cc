@@ -57,7 +57,8 @@ Mask Sorted(const std::vector<double>& x, const Mask& mask, std::size_t k, doubl
   for (std::size_t j = 0; j < x.size(); ++j) {
     if ((mask.empty() || mask[j] != 0) && x[j] > -std::numeric_limits<double>::infinity()) order.push_back(j);
   }
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return x[a] > x[b]; });
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return x[a] != x[b] ? x[a] > x[b] : a < b; });
   if (k != 0 && k < order.size()) order.resize(k);
   std::vector<long double> weight;
   for (const std::size_t j : order) {
