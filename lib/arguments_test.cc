@@ -85,7 +85,7 @@ TEST(ArgumentsTest, RefuseWhatTheOperationHasNot) {
       change(args);
       return Ask(op, call, args) == ASSAY_BAD_PARAMETER;
     };
-    EXPECT_EQ(refused([&](auto& a) { a.logits.data = &one; }), backward) << op;
+    EXPECT_EQ(refused([&](auto& a) { a.logits = {&one, 0, 0}; }), backward) << op;
     EXPECT_EQ(refused([&](auto& a) { a.bias = {&one, 0, 0}; }), backward) << op;
     EXPECT_EQ(refused([&](auto& a) { a.mask = {&shown, 0, 0}; }), backward || op == ASSAY_SIGMOID) << op;
     EXPECT_EQ(refused([&](auto& a) { a.saved = {&one, 0, 0}; }), !backward) << op;
