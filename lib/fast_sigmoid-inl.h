@@ -83,21 +83,10 @@ HWY_NOINLINE inline void SigmoidOfRows(const FastSigmoidOf& constants, const Fas
   for (size_t i = 0; i < rows.rows; ++i) WriteRow(Row(rows, i), Out(rows, i), nullptr, sigmoid);
 }
 
-// Rows without gaps as one: entry by entry it makes no difference.
-HWY_INLINE FastRows Joined(FastRows rows) {
-  const auto n = static_cast<std::ptrdiff_t>(rows.cols);
-  if (AreDirect(rows) && rows.logits_row_stride == n && rows.out_row_stride == n) {
-    rows.cols *= rows.rows;
-    rows.rows = 1;
-  }
-  return rows;
-}
-
 inline void FastSigmoid(const internal::Request& request) {
   if (request.args.bias.data != nullptr || !ExpScale(request.args.temperature).InRange()) return RunExact(request);
   const FastSigmoidOf sigmoid(request.args.temperature);
-  ForRows(internal::AlongMemory(request), [&](const FastRows& all) HWY_ATTR {
-    const FastRows rows = Joined(all);
+  ForRows(internal::AlongMemory(request), [&](const FastRows& rows) HWY_ATTR {
     AreDirect(rows) ? SigmoidOfRows<DirectRow, DirectOut>(sigmoid, rows)
                     : SigmoidOfRows<FastRow, FastOut>(sigmoid, rows);
   });

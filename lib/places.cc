@@ -93,15 +93,23 @@ void CopyBlock(const BlockCopy& copy) {
 
 Request AlongMemory(const Request& request) {
   const assay_row_args& a = request.args;
-  if (SizeOf(a.logits.row_stride) >= SizeOf(a.logits.col_stride)) return request;
-  if (SizeOf(a.out.row_stride) >= SizeOf(a.out.col_stride)) return request;
-  Request exchanged = request;
-  assay_row_args& to = exchanged.args;
-  std::swap(to.rows, to.cols);
-  std::swap(to.logits.row_stride, to.logits.col_stride);
-  std::swap(to.bias.row_stride, to.bias.col_stride);
-  std::swap(to.out.row_stride, to.out.col_stride);
-  return exchanged;
+  Request along = request;
+  assay_row_args& to = along.args;
+  if (SizeOf(a.logits.row_stride) < SizeOf(a.logits.col_stride) &&
+      SizeOf(a.out.row_stride) < SizeOf(a.out.col_stride)) {
+    std::swap(to.rows, to.cols);
+    std::swap(to.logits.row_stride, to.logits.col_stride);
+    std::swap(to.bias.row_stride, to.bias.col_stride);
+    std::swap(to.out.row_stride, to.out.col_stride);
+  }
+  const auto has_gaps = [&to](const auto& m) {
+    return m.data != nullptr && (m.col_stride != 1 || m.row_stride != static_cast<std::ptrdiff_t>(to.cols));
+  };
+  if (!has_gaps(to.logits) && !has_gaps(to.bias) && !has_gaps(to.out)) {
+    to.cols *= to.rows;
+    to.rows = 1;
+  }
+  return along;
 }
 
 RowPlaces PlacesOf(const Request& request, std::size_t row) {

@@ -43,7 +43,8 @@ RowPlaces PlacesOf(const Request& request, std::size_t row);
 // Beside it a kernel has 44 KiB of stack, calls and tests of it included (stack_test.cc).
 inline constexpr std::size_t kTileBytes = 16 * 1024;
 
-// For an operation entry by entry: the same call with rows and columns exchanged where rows lie closer than columns.
+// For an operation entry by entry: the same call with rows and columns exchanged where rows lie closer than columns,
+// and as one row where there are no gaps between rows.
 Request AlongMemory(const Request& request);
 
 // from[i * from_i + j * from_j] to to[i * to_i + j * to_j] for i < rows, j < cols; numbers of so many bytes.
