@@ -156,9 +156,9 @@ TEST(AttentionTest, FastSumsInDoubleBeyondSomeKeys) {
   for (std::size_t i = 0; i < head.queries * head.dim; ++i) head.q.push_back(static_cast<float>(i % 5) / 4 + 0.25f);
   for (std::size_t j = 0; j < head.keys; ++j) {
     for (std::size_t e = 0; e < head.dim; ++e) {
-      const std::size_t step = j / 100 < 17 ? j / 100 : 40;  // the last 300 keys have nearly all of the sum
+      const std::size_t step = j / 100 < 17 ? j / 100 : 20;  // the last 300 keys have most of the sum, not all
       head.k.push_back(static_cast<float>(step) / 16 + static_cast<float>((j * 7 + e) % 16) / 128);
-      head.v.push_back(static_cast<float>((j * 5 + e * 3) % 32) / 16 - 1);
+      head.v.push_back(static_cast<float>((j * 5 + e * 3) % 32) / 64 + (j < 1500 ? 0.5f : -1.0f));
     }
   }
   for (std::size_t target = 0; target < assay_num_targets(); ++target) {
@@ -167,9 +167,9 @@ TEST(AttentionTest, FastSumsInDoubleBeyondSomeKeys) {
     const std::vector<double> want_lse = head.lse;
     const assay_subject& fast = *assay_target_subject(target, ASSAY_TIER_FAST);
     head.Run(fast);
-    // The claim: S is below 8 * 1.25 * 2.625, |v| at most 1.
+    // The claim: S is below 8 * 1.25 * 1.375, |v| at most 1.
     const assay_attention_claim& claim = fast.attention.claims[ASSAY_F32];
-    const double bound = claim.terms + claim.keys * 2000 + (claim.scores + claim.scores_dim * 8) * 8 * 1.25 * 2.625;
+    const double bound = claim.terms + claim.keys * 2000 + (claim.scores + claim.scores_dim * 8) * 8 * 1.25 * 1.375;
     for (std::size_t i = 0; i < want.size(); ++i) {
       EXPECT_NEAR(head.out[i], want[i], bound + claim.max_ulp * 0x1p-24) << assay_target_name(target) << " " << i;
     }
