@@ -51,22 +51,10 @@ class FastSum {
  public:
   HWY_INLINE FastSum() : fine_(hn::Eq(hn::Zero(Singles()), hn::Zero(Singles()))), counts_(hn::Zero(Counts())) {}
 
-  HWY_INLINE void AddGroup(const Four& y, const Four& dy) {
-    if constexpr (Op::kChecks) {
-      fine_ = hn::And(fine_, hn::And(Op::AreFine(y.v0, y.v1), Op::AreFine(y.v2, y.v3)));
-    }
-    if constexpr (Op::kCounts) {
-      if constexpr (!kLong) {
-        count_ += CountOf(Op::IsLive(y.v0), Op::IsLive(y.v1), Op::IsLive(y.v2), Op::IsLive(y.v3));
-      } else {
-        Count(y.v0);
-        Count(y.v1);
-        Count(y.v2);
-        Count(y.v3);
-      }
-    }
-    const SingleVec first = Op::Join(Op::Start(y.v0, dy.v0), y.v1, dy.v1);
-    sum_.Add(hn::Add(first, Op::Join(Op::Start(y.v2, dy.v2), y.v3, dy.v3)));
+  // Of a row of one group: nothing is added to zeros.
+  HWY_INLINE FastSum(const Four& y, const Four& dy) : FastSum() {
+    Look(y);
+    sum_ = PairSum(SumOf(y, dy));
   }
 
   HWY_INLINE void AddEntries(const float* y, const float* dy, size_t n) {
@@ -89,6 +77,29 @@ class FastSum {
  private:
   using Counts = hn::RebindToUnsigned<Singles>;
 
+  HWY_INLINE void AddGroup(const Four& y, const Four& dy) {
+    Look(y);
+    sum_.Add(SumOf(y, dy));
+  }
+  HWY_INLINE void Look(const Four& y) {
+    if constexpr (Op::kChecks) {
+      fine_ = hn::And(fine_, hn::And(Op::AreFine(y.v0, y.v1), Op::AreFine(y.v2, y.v3)));
+    }
+    if constexpr (Op::kCounts) {
+      if constexpr (!kLong) {
+        count_ += CountOf(Op::IsLive(y.v0), Op::IsLive(y.v1), Op::IsLive(y.v2), Op::IsLive(y.v3));
+      } else {
+        Count(y.v0);
+        Count(y.v1);
+        Count(y.v2);
+        Count(y.v3);
+      }
+    }
+  }
+  static HWY_INLINE SingleVec SumOf(const Four& y, const Four& dy) {
+    const SingleVec first = Op::Join(Op::Start(y.v0, dy.v0), y.v1, dy.v1);
+    return hn::Add(first, Op::Join(Op::Start(y.v2, dy.v2), y.v3, dy.v3));
+  }
   HWY_INLINE void Count(SingleVec y) {
     const Counts d;
     counts_ = hn::Sub(counts_, hn::VecFromMask(d, hn::RebindMask(d, Op::IsLive(y))));

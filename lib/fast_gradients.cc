@@ -35,9 +35,7 @@ HWY_NOINLINE void GradientsOfShortRows(const internal::Request& request, const G
     const FloatRow row = {first.y + at * y_stride, first.dy + at * dy_stride, first.out + at * out_stride};
     const Four y = kFull ? LoadGroup(row.y) : LoadGroup(row.y, n);
     const Four dy = kFull ? LoadGroup(row.dy) : LoadGroup(row.dy, n);
-    FastSum<Op> sum;
-    sum.AddGroup(y, dy);
-    const FastMoments moments = sum.Moments();
+    const FastMoments moments = FastSum<Op>(y, dy).Moments();
     if (HWY_UNLIKELY(!IsServed<Op>(moments, rows, i))) {
       GradientOtherwise<kUnit, Op>(request, rows, i);
       continue;

@@ -25,6 +25,10 @@ namespace hn = hwy::HWY_NAMESPACE;
 class PairSum {
  public:
   HWY_INLINE PairSum() : low_(hn::Zero(WideDoubles())), high_(hn::Zero(WideDoubles())) {}
+  // Of a first vector alone.
+  explicit HWY_INLINE PairSum(SingleVec v)
+      : low_(hn::PromoteTo(WideDoubles(), hn::LowerHalf(hn::Half<Singles>(), v))),
+        high_(hn::PromoteTo(WideDoubles(), hn::UpperHalf(hn::Half<Singles>(), v))) {}
 
   HWY_INLINE void Add(SingleVec v) {
     const hn::Half<Singles> half;
