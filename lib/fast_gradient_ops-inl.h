@@ -30,13 +30,11 @@ struct FastMoments {
   bool fine = true;  // no saved output that f32 lanes cannot serve
 };
 
-// Where neither is NaN.
-HWY_INLINE SingleMask AreOrdered(SingleVec a, SingleVec b) {
-#if HWY_TARGET <= HWY_AVX3
-  return SingleMask{_mm512_cmp_ps_mask(a.raw, b.raw, _CMP_ORD_Q)};
-#else
-  return hn::And(hn::Eq(a, a), hn::Eq(b, b));
-#endif
+// Where no number, of those whose bits were joined by Or, is 2 or more in size, or NaN: the exponents of all others
+// leave that bit 0. Shares are never so large, and this costs less than a comparison.
+HWY_INLINE hn::Mask<SingleWords> AreBelowTwo(hn::Vec<SingleWords> any) {
+  const SingleWords d;
+  return hn::Eq(hn::And(any, hn::Set(d, 0x40000000u)), hn::Zero(d));
 }
 
 // sum + v where `live`, else sum.
@@ -210,7 +208,10 @@ class FastSparsemaxGradient {
 
   static HWY_INLINE SingleVec Start(SingleVec p, SingleVec dy) { return hn::IfThenElseZero(IsLive(p), dy); }
   static HWY_INLINE SingleVec Join(SingleVec sum, SingleVec p, SingleVec dy) { return AddWhere(IsLive(p), sum, dy); }
-  static HWY_INLINE SingleMask AreFine(SingleVec p, SingleVec q) { return AreOrdered(p, q); }
+  static HWY_INLINE SingleMask AreFine(SingleVec p, SingleVec q) {
+    const SingleWords d;
+    return hn::RebindMask(Singles(), AreBelowTwo(hn::Or(hn::BitCast(d, p), hn::BitCast(d, q))));
+  }
   static HWY_INLINE SingleMask IsLive(SingleVec p) { return hn::Gt(p, hn::Zero(Singles())); }
 
   // The mean must not be rounded to a subnormal.

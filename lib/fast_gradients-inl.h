@@ -49,7 +49,10 @@ inline constexpr size_t kLongRow = 512;
 template <class Op, bool kLong = false>
 class FastSum {
  public:
-  HWY_INLINE FastSum() : fine_(hn::Eq(hn::Zero(Singles()), hn::Zero(Singles()))), counts_(hn::Zero(Counts())) {}
+  HWY_INLINE FastSum()
+      : fine_(hn::Eq(hn::Zero(Singles()), hn::Zero(Singles()))),
+        any_(hn::Zero(SingleWords())),
+        counts_(hn::Zero(Counts())) {}
 
   // Of a row of one group: nothing is added to zeros.
   HWY_INLINE FastSum(const Four& y, const Four& dy) : FastSum() {
@@ -70,7 +73,11 @@ class FastSum {
     if constexpr (Op::kCounts) {
       row.count = static_cast<double>(kLong ? SumOfCounts() : count_);
     }
-    if constexpr (Op::kChecks) row.fine = hn::AllTrue(Singles(), fine_);
+    if constexpr (Op::kCounts) {
+      row.fine = hn::AllTrue(SingleWords(), AreBelowTwo(any_));
+    } else if constexpr (Op::kChecks) {
+      row.fine = hn::AllTrue(Singles(), fine_);
+    }
     return row;
   }
 
@@ -82,7 +89,11 @@ class FastSum {
     sum_.Add(SumOf(y, dy));
   }
   HWY_INLINE void Look(const Four& y) {
-    if constexpr (Op::kChecks) {
+    if constexpr (Op::kCounts) {
+      const SingleWords d;
+      const auto bits = [&](SingleVec x) ASSAY_LAMBDA { return hn::BitCast(d, x); };
+      any_ = hn::Or3(hn::Or3(any_, bits(y.v0), bits(y.v1)), bits(y.v2), bits(y.v3));
+    } else if constexpr (Op::kChecks) {
       fine_ = hn::And(fine_, hn::And(Op::AreFine(y.v0, y.v1), Op::AreFine(y.v2, y.v3)));
     }
     if constexpr (Op::kCounts) {
@@ -113,6 +124,7 @@ class FastSum {
 
   PairSum sum_;
   SingleMask fine_;
+  hn::Vec<SingleWords> any_;  // bits of what was saved, where live entries are counted
   size_t count_ = 0;
   hn::Vec<Counts> counts_;
 };
