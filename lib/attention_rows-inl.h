@@ -43,49 +43,11 @@ HWY_INLINE void CopyRow(const internal::Plane& plane, int32_t dtype, size_t i, s
   }
 }
 
-// 4 x 4 numbers across: to[j * to_step + i] = from[i * from_step + j].
-#if HWY_TARGET != HWY_SCALAR
-HWY_INLINE void Transpose4(const float* HWY_RESTRICT from, ptrdiff_t from_step, float* HWY_RESTRICT to,
-                           ptrdiff_t to_step) {
-  const hn::FixedTag<float, 4> d;
-  const hn::FixedTag<double, 2> pairs;
-  const auto r0 = hn::LoadU(d, from), r1 = hn::LoadU(d, from + from_step), r2 = hn::LoadU(d, from + 2 * from_step),
-             r3 = hn::LoadU(d, from + 3 * from_step);
-  const auto a = hn::BitCast(pairs, hn::InterleaveLower(d, r0, r1)),
-             b = hn::BitCast(pairs, hn::InterleaveLower(d, r2, r3)),
-             e = hn::BitCast(pairs, hn::InterleaveUpper(d, r0, r1)),
-             f = hn::BitCast(pairs, hn::InterleaveUpper(d, r2, r3));
-  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, a, b)), d, to);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, a, b)), d, to + to_step);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, e, f)), d, to + 2 * to_step);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, e, f)), d, to + 3 * to_step);
-}
-#endif
-
 // to[j][lane] = entry j of row first + lane, for lane < count; 0 for the lanes up to `width` behind them.
 template <class T>
 HWY_NOINLINE inline void LoadAcross(const internal::Plane& plane, int32_t dtype, size_t first, size_t count, size_t n,
                                     size_t width, T* HWY_RESTRICT to) {
-  size_t lane = 0;
-#if HWY_TARGET != HWY_SCALAR
-  if constexpr (sizeof(T) == sizeof(float)) {
-    if (dtype == ASSAY_F32 && plane.col_stride == 1) {
-      for (; lane + 4 <= count; lane += 4) {
-        const float* HWY_RESTRICT from = static_cast<const float*>(plane.At(first + lane, 0, sizeof(float)));
-        size_t j = 0;
-        for (; j + 4 <= n; j += 4) {
-          Transpose4(from + j, plane.row_stride, to + j * width + lane, static_cast<ptrdiff_t>(width));
-        }
-        for (; j < n; ++j) {
-          for (size_t r = 0; r < 4; ++r) {
-            to[j * width + lane + r] = from[static_cast<ptrdiff_t>(r) * plane.row_stride + static_cast<ptrdiff_t>(j)];
-          }
-        }
-      }
-    }
-  }
-#endif
-  for (; lane < count; ++lane) {
+  for (size_t lane = 0; lane < count; ++lane) {
     const void* from = plane.At(first + lane, 0, internal::BytesOf(dtype));
     for (size_t j = 0; j < n; ++j) {
       to[j * width + lane] =
